@@ -1,0 +1,43 @@
+# One line, one task. `make up` and `make test` are all that a newcomer needs.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+.DEFAULT_GOAL := help
+.PHONY: help up setup test test-fast check format lint types contracts docs wheel assets crash-test screenshots benchmark benchmark-search lock tools
+
+help:            ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | column -t -s "$$(printf '\t')"
+up: setup        ## start everything on the demo and print the address
+	@$(BIN)/tocsin up --demo
+setup: .setup-done ## create the environment from the hashed lock and build the assets
+.setup-done: requirements-dev.lock pyproject.toml scripts/setup.sh
+	@PYTHON=$(PYTHON) sh scripts/setup.sh $(VENV) && touch .setup-done
+assets: setup    ## fetch and build the JavaScript and CSS of the pages
+	@$(BIN)/python scripts/assets.py
+test: setup tools ## run every test
+	@$(BIN)/pytest -n 2 --dist loadgroup
+test-fast: setup ## run the tests of the thinking rooms
+	@$(BIN)/pytest tests/ocsf tests/conditions tests/normalize tests/detect tests/posture tests/incidents tests/respond -m "not slow" -n 2
+check: lint types contracts docs test ## everything that must hold
+format: setup    ## format the code
+	@$(BIN)/ruff format . && $(BIN)/ruff check --fix-only -q .
+lint: setup      ## check format and lint
+	@$(BIN)/ruff format --check . && $(BIN)/ruff check .
+types: setup     ## check types
+	@$(BIN)/mypy
+contracts: setup ## check who imports whom
+	@$(BIN)/lint-imports
+docs: setup      ## check that generated pages are fresh
+	@$(BIN)/python scripts/docs.py --check
+wheel: setup     ## build a wheel that holds pages and content
+	@$(BIN)/python -m build --wheel --installer uv
+crash-test: setup tools ## 200 kill -9 at random moments under load
+	@$(BIN)/pytest tests/crash --kills 200 -p no:xdist
+screenshots: setup tools ## take the pictures of README
+	@$(BIN)/python scripts/screenshots.py
+benchmark: setup ## measure normalize and store, ingest to finding, start
+	@$(BIN)/python -m benchmarks
+lock: setup      ## renew the lock files
+	@sh scripts/lock.sh $(BIN)
+tools:           ## install the programs that tests need: Chromium, strace (Debian, Ubuntu)
+	@sh scripts/tools.sh

@@ -1,0 +1,3 @@
+"""Tocsin: an open, self-hosted cloud security monitor."""
+
+__version__ = "0.1.0"
