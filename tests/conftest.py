@@ -1,0 +1,93 @@
+"""What every test may ask for: recorded data, programs, and the promise that nothing is skipped.
+
+Tests that need recorded data or a program of the system skip with a reason where it is absent, so
+that a newcomer's `make test` is green. Under `TOCSIN_TEST_REQUIRE=all`, as in `.ci/run`, a skip is
+a failure: what was not run has not been shown.
+"""
+
+import os
+import shutil
+from collections.abc import Generator
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+pytest_plugins = ["pytester"]
+
+REQUIRE = "TOCSIN_TEST_REQUIRE"
+PROJECT = Path(__file__).resolve().parent.parent
+CORPORA = PROJECT.parent / "shared" / "corpora"
+
+
+def requires_all() -> bool:
+    return os.environ.get(REQUIRE) == "all"
+
+
+# Two cores shared by many: a deadline would measure the neighbors.
+hypothesis.settings.register_profile(
+    "tocsin",
+    deadline=None,
+    max_examples=60,
+    derandomize=requires_all() or "CI" in os.environ,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("tocsin")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Turn a skip into a failure where everything is required; an expected failure stays one."""
+    report = yield
+    if report.skipped and requires_all() and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"{REQUIRE}=all forbids the skip: {reason_of(report.longrepr)}"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Do the same for files that skip themselves while they are imported."""
+    report = yield
+    if report.skipped and requires_all():
+        report.outcome = "failed"
+        report.longrepr = f"{REQUIRE}=all forbids the skip: {reason_of(report.longrepr)}"
+    return report
+
+
+def reason_of(longrepr: object) -> str:
+    """Return the reason that pytest keeps as (file, line, reason)."""
+    return str(longrepr[2]) if isinstance(longrepr, tuple) else str(longrepr)
+
+
+@pytest.fixture(scope="session")
+def corpora() -> Path:
+    """Return the folder of recorded data that lies beside the checkout."""
+    if not CORPORA.is_dir():
+        pytest.skip("recorded data is absent: expected ../shared/corpora beside the checkout")
+    return CORPORA
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Return the path of Chromium."""
+    return program("chromium", "chromium-browser", "google-chrome")
+
+
+@pytest.fixture(scope="session")
+def strace() -> str:
+    """Return the path of strace."""
+    return program("strace")
+
+
+def program(*names: str) -> str:
+    """Return the path of the first of these programs that is installed, else skip."""
+    for name in names:
+        path = shutil.which(name)
+        if path:
+            return path
+    pytest.skip(f"{names[0]} is not installed: run `make tools`")
