@@ -1,0 +1,190 @@
+"""How an incident comes from findings, grows by more of them and is absorbed by an older one."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TypeVar
+
+from tocsin.incidents.incident import Incident, Status
+from tocsin.incidents.risk import assess_risk
+from tocsin.ocsf import Entity
+from tocsin.ocsf.identifiers import derive
+
+KEPT_FINDINGS = 1_000
+"""Latest finding uids that an incident carries; the store knows the incident of every finding."""
+
+KEPT_ENTITIES = 500
+"""Entities of one incident, so that one that creates users by the thousand stays readable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One row of `ocsf.schemas.FINDINGS`, as far as incidents look at it; times aware, UTC."""
+
+    uid: str
+    rule_uid: str
+    title: str
+    severity_id: int
+    is_alert: bool
+    entity: Entity
+    links: tuple[Entity, ...]
+    account: str
+    tactics: tuple[str, ...]
+    techniques: tuple[str, ...]
+    first_time: datetime
+    last_time: datetime
+    match_count: int
+    first_event_uid: str
+
+
+def in_time(finding: Finding) -> tuple[datetime, str, str]:
+    """Return the key that sorts findings by their first event, always the same way."""
+    return finding.first_time, finding.uid, finding.first_event_uid
+
+
+def opened(openers: Iterable[Finding], followers: Iterable[Finding], now: datetime) -> Incident:
+    """Return a new incident.
+
+    Its uid is derived from the first of the `openers` and that finding's first event: the finding
+    alone may go on after people have closed its incident, and then needs another one.
+
+    Args:
+        openers: alerts at or above the threshold, at least one.
+        followers: other findings about the same entity.
+        now: the time of opening, UTC.
+    """
+    first = min(openers, key=in_time)
+    seed = Incident(
+        uid=derive("inc", first.uid, first.first_event_uid),
+        title="",
+        status="New",
+        severity_id=0,
+        risk_score=0,
+        risk_reasons=(),
+        entities=(first.entity,),
+        accounts=(),
+        finding_uids=(),
+        rule_uids=(),
+        tactics=(),
+        techniques=(),
+        first_time=first.first_time,
+        last_time=first.last_time,
+        opened_time=now,
+        updated_time=now,
+        finding_count=0,
+        match_count=0,
+        version=0,
+    )
+    return grown(seed, openers, followers, now)
+
+
+def grown(
+    incident: Incident, openers: Iterable[Finding], followers: Iterable[Finding], now: datetime
+) -> Incident:
+    """Return the incident with these findings, one version later, its risk assessed anew.
+
+    A finding that it already has adds its matches only. Only openers give title, severity and
+    entities that tie; a Resolved incident is opened again by an opener that brings something new.
+    """
+    openers = sorted(openers, key=in_time)
+    findings = sorted((*openers, *followers), key=in_time)
+    known = set(incident.finding_uids)
+    added = _distinct(finding.uid for finding in findings if finding.uid not in known)
+    tied = (entity for finding in openers for entity in (finding.entity, *finding.links))
+    return _assessed(
+        replace(
+            _titled(incident, openers),
+            status=_woken(incident, openers),
+            entities=_distinct((*incident.entities, *tied))[:KEPT_ENTITIES],
+            accounts=_union(incident.accounts, (finding.account for finding in findings)),
+            finding_uids=(*incident.finding_uids, *added)[-KEPT_FINDINGS:],
+            rule_uids=_union(incident.rule_uids, (finding.rule_uid for finding in findings)),
+            tactics=_union(incident.tactics, *(finding.tactics for finding in findings)),
+            techniques=_union(incident.techniques, *(finding.techniques for finding in findings)),
+            first_time=min(incident.first_time, *(finding.first_time for finding in findings)),
+            last_time=max(incident.last_time, *(finding.last_time for finding in findings)),
+            updated_time=now,
+            finding_count=incident.finding_count + len(added),
+            match_count=incident.match_count + sum(finding.match_count for finding in findings),
+            version=incident.version + 1,
+        )
+    )
+
+
+def joined(eldest: Incident, others: Sequence[Incident]) -> Incident:
+    """Return the eldest incident with what the others have; same version, risk not yet assessed.
+
+    Somebody's work is not lost: without an assignee of its own it takes over the first of theirs,
+    and while it is New and one of them is in work, it is In Progress.
+    """
+    family = (eldest, *others)
+    severest = max(family, key=lambda one: one.severity_id)
+    uids = _distinct(uid for one in family for uid in one.finding_uids)
+    shared = sum(len(one.finding_uids) for one in family) - len(uids)
+    in_work = eldest.status == "New" and any(one.status != "New" for one in others)
+    return replace(
+        eldest,
+        title=severest.title,
+        status="In Progress" if in_work else eldest.status,
+        assignee=next((one.assignee for one in family if one.assignee), ""),
+        severity_id=severest.severity_id,
+        entities=_distinct(entity for one in family for entity in one.entities)[:KEPT_ENTITIES],
+        accounts=_union(*(one.accounts for one in family)),
+        finding_uids=uids[-KEPT_FINDINGS:],
+        rule_uids=_union(*(one.rule_uids for one in family)),
+        tactics=_union(*(one.tactics for one in family)),
+        techniques=_union(*(one.techniques for one in family)),
+        first_time=min(one.first_time for one in family),
+        last_time=max(one.last_time for one in family),
+        finding_count=sum(one.finding_count for one in family) - shared,
+        match_count=sum(one.match_count for one in family),
+    )
+
+
+def absorbed(incident: Incident, survivor: Incident, now: datetime) -> Incident:
+    """Return the incident as it is once `survivor` has taken over its findings."""
+    return replace(
+        incident,
+        status="Closed",
+        verdict="Duplicate",
+        verdict_reason=f"Its findings are tied to those of {survivor.uid}, which is older.",
+        merged_into=survivor.uid,
+        updated_time=now,
+        version=incident.version + 1,
+    )
+
+
+def _titled(incident: Incident, openers: Sequence[Finding]) -> Incident:
+    severest = max(openers, key=lambda finding: finding.severity_id, default=None)
+    if severest is None or severest.severity_id <= incident.severity_id:
+        return incident
+    name = severest.entity.name or severest.entity.uid
+    title = severest.title if name in severest.title else f"{severest.title}: {name}"
+    return replace(incident, title=title, severity_id=severest.severity_id)
+
+
+def _woken(incident: Incident, openers: Iterable[Finding]) -> Status:
+    if incident.status != "Resolved":
+        return incident.status
+    for finding in openers:
+        if finding.uid not in incident.finding_uids or finding.last_time > incident.last_time:
+            return "In Progress" if incident.assignee else "New"
+    return incident.status
+
+
+def _assessed(incident: Incident) -> Incident:
+    score, reasons = assess_risk(incident.severity_id, incident.rule_uids, incident.tactics)
+    return replace(incident, risk_score=score, risk_reasons=reasons)
+
+
+T = TypeVar("T")
+
+
+def _distinct(values: Iterable[T]) -> tuple[T, ...]:
+    """Return each value once, in order of first appearance."""
+    return tuple(dict.fromkeys(values))
+
+
+def _union(*values: Iterable[str]) -> tuple[str, ...]:
+    """Return each text once, sorted, empty ones left out."""
+    return tuple(sorted({text for part in values for text in part if text}))

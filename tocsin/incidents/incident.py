@@ -1,0 +1,87 @@
+"""What an incident is: findings about one entity that people handle as one.
+
+Status and verdict speak the words of OCSF Incident Finding (2005), version 1.8.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from tocsin.ocsf import Entity
+
+Status = Literal["New", "In Progress", "On Hold", "Resolved", "Closed"]
+Verdict = Literal[
+    "False Positive",
+    "True Positive",
+    "Disregard",
+    "Suspicious",
+    "Benign",
+    "Test",
+    "Insufficient Data",
+    "Security Risk",
+    "Managed Externally",
+    "Duplicate",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """Findings that belong together, what people made of them, and the risk with its reasons.
+
+    Every time is UTC and aware. `finding_uids` are the latest ones only (`grouping.KEPT_FINDINGS`);
+    `finding_count` and `match_count` count all of them.
+
+    Attributes:
+        uid: derived from the first finding; stays the same for the life of the incident.
+        title: that of the most severe finding, with the name of its entity.
+        verdict_reason: why the verdict, in the analyst's words; empty while there is no verdict.
+        assignee: name of the person who has it; empty while nobody has.
+        severity_id: the highest of the findings, OCSF 1 to 6.
+        risk_score: 0 to 100; `risk_reasons` are the sentences that explain it.
+        entities: what the findings are about, the first finding's entity first, then the others
+            and those that the findings are tied to.
+        first_time: of the first event; `last_time` of the last.
+        opened_time: when Tocsin opened it; `updated_time` when it last changed.
+        merged_into: uid of the incident that absorbed this one; empty otherwise.
+        version: counts changes from 1; a writer refuses a version that it has already seen.
+    """
+
+    uid: str
+    title: str
+    status: Status
+    severity_id: int
+    risk_score: int
+    risk_reasons: tuple[str, ...]
+    entities: tuple[Entity, ...]
+    accounts: tuple[str, ...]
+    finding_uids: tuple[str, ...]
+    rule_uids: tuple[str, ...]
+    tactics: tuple[str, ...]
+    techniques: tuple[str, ...]
+    first_time: datetime
+    last_time: datetime
+    opened_time: datetime
+    updated_time: datetime
+    finding_count: int
+    match_count: int
+    verdict: Verdict | None = None
+    verdict_reason: str = ""
+    assignee: str = ""
+    merged_into: str = ""
+    version: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Grouped:
+    """What one turn did to the incidents.
+
+    Attributes:
+        changed: opened, grown and absorbed ones, in order of entity; unchanged ones are left out.
+        open: those that later findings may still join; the argument of the next turn.
+    """
+
+    changed: tuple[Incident, ...]
+    open: tuple[Incident, ...]
+
+
+NO_INCIDENTS: tuple[Incident, ...] = ()
