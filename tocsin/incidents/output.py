@@ -87,9 +87,12 @@ def _activity(incident: Incident) -> int:
 
 
 def _people(incident: Incident) -> dict[str, Json]:
-    values: dict[str, Json] = {}
-    if incident.assignee:
-        values["assignee"] = {"name": incident.assignee}
+    # The class wants an assignee or a group (constraint `at_least_one`), even while nobody has it.
+    values: dict[str, Json] = (
+        {"assignee": {"name": incident.assignee}}
+        if incident.assignee
+        else {"assignee_group": {"name": "Unassigned"}}
+    )
     if incident.verdict:
         values["verdict"] = incident.verdict
         values["verdict_id"] = VERDICT_IDS[incident.verdict]
