@@ -1,0 +1,116 @@
+"""What a source and a receiver promise, and how a delivery is answered.
+
+A source pulls: `run` iterates over `read` and calls `acknowledge` after the commit. A receiver is
+pushed to: it hands a batch to `submit` and answers its sender with what `submit` says.
+"""
+
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from tocsin.ocsf import RawBatch
+
+if TYPE_CHECKING:
+    from starlette.routing import BaseRoute
+
+    from tocsin.collect.intake import Intake
+
+
+class Source(Protocol):
+    """Reads records of one feed from elsewhere.
+
+    The constructor takes the plug's own frozen settings dataclass and does no input or output.
+    """
+
+    def read(self, cursor: str | None) -> Iterator[RawBatch]:
+        """Yield bounded batches of what comes after `cursor`, in order.
+
+        Args:
+            cursor: the `cursor` of the last committed batch of this feed; `None` at first.
+
+        Reading again from the cursor of batch n gives exactly what followed batch n. The iterator
+        ends where the source has an end (files read once) and runs until closed or paused
+        otherwise. Records that cannot be cut out are rows of `rejects`.
+
+        Raises:
+            SourceError: the world failed; reading may be tried again from the last cursor.
+            SettingsError: what the settings name cannot ever be read.
+        """
+        ...
+
+    def acknowledge(self, batch: RawBatch) -> None:
+        """Tell the other side that `batch` is committed; called once, in order, from any thread.
+
+        Raises:
+            SourceError: the other side could not be told; it will send the records again.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a pushed batch.
+
+    Attributes:
+        status: `committed` (safe on disk), `busy` (the queue is full, nothing was kept) or `failed`
+            (the store cannot write, nothing was kept).
+        rejected: for a committed batch, the reason by (origin, position) of each of its records
+            that was kept as a reject; all others became events, findings or duplicates.
+        retry_after_seconds: when the sender should try again; for `busy` and `failed`.
+    """
+
+    status: Literal["committed", "busy", "failed"]
+    rejected: Mapping[tuple[str, int], str] = field(default_factory=dict)
+    retry_after_seconds: int = 1
+
+
+Submit = Callable[[RawBatch], Awaitable[Outcome]]
+"""Puts a batch in line for a turn; done when it is committed or refused. Runs in the listener's
+event loop and must not block it."""
+
+
+@dataclass(frozen=True, slots=True)
+class PushFeed:
+    """One feed that others push to.
+
+    Attributes:
+        feed: unique name, also the last part of its address: `POST /ingest/{feed}`.
+        source: the type of its records, which names the mapping.
+        token_hash: `token_hash(...)` of the feed's own token; the token itself is not kept.
+        unwrap: where a payload holds many records (`Records`), as the mapping says.
+        indices: names with `*` of the Elasticsearch indices whose documents belong to this feed.
+        record_field: for shippers that wrap the record in a document (`message`): the text field
+            of the document that holds the record; `None` takes the document itself.
+    """
+
+    feed: str
+    source: str
+    token_hash: bytes = field(repr=False)
+    unwrap: str | None = None
+    indices: tuple[str, ...] = ("*",)
+    record_field: str | None = None
+
+
+def token_hash(token: str) -> bytes:
+    """Return SHA-256 of an ingest token.
+
+    A plain hash is enough: tokens are drawn from at least 128 random bits, not chosen by people.
+    """
+    return sha256(token.encode()).digest()
+
+
+class Receiver(Protocol):
+    """Speaks one protocol in which others push records.
+
+    The constructor takes the plug's own frozen settings dataclass, whose `feeds` are the
+    `PushFeed`s that it serves.
+    """
+
+    def routes(self, intake: "Intake") -> "Sequence[BaseRoute]":
+        """Return the addresses it answers.
+
+        Args:
+            intake: checks tokens, reads bodies within their limits and hands batches on.
+        """
+        ...

@@ -1,0 +1,215 @@
+"""Cut a stream of bytes into records: JSON lines as they come, other payloads as documents.
+
+Whatever arrives is either a record, a reject, or the space and brackets between them; nothing is
+lost. A record need not be valid JSON here: `normalize` judges that.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import msgspec
+
+from tocsin.collect.inflate import GZIP_MAGIC, Bounds, Damage, inflate
+from tocsin.collect.lines import BOM, Found, LineCutter
+from tocsin.collect.records import MAX_RECORD_BYTES, GrowingReject, Span, reject
+
+
+MAX_DOCUMENT_BYTES = 16 << 20
+"""Longer documents are cut as they stream by."""
+
+_HEAD_BYTES = MAX_RECORD_BYTES + 1
+_WHITE = b" \t\r\n"
+
+_UNREAD_FORMATS = (
+    (GZIP_MAGIC, "gzip inside gzip"),
+    (b"PK\x03\x04", "zip"),
+    (b"\x28\xb5\x2f\xfd", "zstd"),
+    (b"\xfd7zXZ\x00", "xz"),
+    (b"BZh", "bzip2"),
+    (b"PAR1", "Parquet"),
+)
+
+Blocks = Iterable[bytes]
+OpenAt = Callable[[int], Blocks]
+"""Gives the blocks of a stream from a byte offset on, in pieces of about 1 MiB."""
+
+Shape = Literal["lines", "document"]
+"""`lines`: a record a line; `document`: one payload of many records, or several of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What is read.
+
+    Attributes:
+        origin: the `origin` of its records.
+        unwrap: where a payload holds its records, as the mapping says.
+        resume: the position from which records are wanted: a byte offset in lines, an index in a
+            document.
+    """
+
+    origin: str
+    unwrap: str | None = None
+    resume: int = 0
+
+
+def cut(open_at: OpenAt, place: Place, bounds: Bounds | None = None) -> Iterator[Span]:
+    """Yield the records of a stream, plain or gzip, in spans of about a block.
+
+    Errors of `open_at` and its blocks pass through; damaged gzip is a reject after the good part.
+    """
+    stream = Stream(open_at(0), bounds or Bounds())
+    head = stream.head()
+    unread = next((name for magic, name in _UNREAD_FORMATS if head.startswith(magic)), None)
+    if unread:
+        yield from _swallow(stream, place, f"unknown_format: {unread} is not read")
+    elif shape_of(head, place.unwrap, stream.is_complete) == "document":
+        yield from _cut_document(stream, place)
+    elif place.resume and not stream.is_gzip:
+        yield from _cut_lines(open_at(place.resume), place, LineCutter(place.resume))
+    else:
+        yield from _cut_lines(stream, place, LineCutter(0))
+    if stream.damage and stream.offset >= place.resume:
+        rest = GrowingReject(stream.offset, stream.damage).end()
+        yield Span(place.origin, (), (), [rest], stream.offset + 1)
+
+
+def shape_of(head: bytes, path: str | None, is_complete: bool) -> Shape:
+    """Guess the shape of a stream.
+
+    Args:
+        head: its first bytes, with the first line where that is at most 1 MiB.
+        path: the key below which payloads hold their records.
+        is_complete: whether `head` is the whole stream.
+    """
+    text = head.removeprefix(BOM).lstrip(_WHITE)
+    line, newline, _ = text.partition(b"\n")
+    if text[:1] == b"[":
+        return "document"
+    if text[:1] != b"{":
+        return "lines"
+    if not newline and not is_complete:
+        # A first line without end: many records in one, or one record beyond all bounds.
+        return "document" if _has_key(text, path) else "lines"
+    try:
+        msgspec.json.decode(line, type=msgspec.Raw)
+    except msgspec.DecodeError as error:
+        # What is cut short by the line break goes on in the next line: an indented document.
+        return "document" if str(error).startswith("Input data was truncated") else "lines"
+    except RecursionError:
+        return "lines"
+    return "document" if _has_key(line, path) else "lines"
+
+
+def cut_payload(payload: bytes, path: str | None) -> Found:
+    """Return the records of a whole payload with their indices, and what is broken in it."""
+    from tocsin.normalize import unwrap
+
+    unwrapped = unwrap(payload.removeprefix(BOM), path)
+    found = Found(rejects=[reject(at, why, raw) for at, raw, why in unwrapped.broken])
+    for at, raw in unwrapped.records:
+        found.add(at, raw)
+    return found
+
+
+def _has_key(text: bytes, path: str | None) -> bool:
+    if not path:
+        return False
+    key = re.escape(path.split(".")[0].encode())
+    return re.search(rb'"' + key + rb'"\s*:\s*[\[{]', text) is not None
+
+
+def _cut_lines(blocks: Blocks, place: Place, cutter: LineCutter) -> Iterator[Span]:
+    for block in blocks:
+        yield from _span(cutter.take(block), place, cutter.offset)
+    yield from _span(cutter.end(), place, cutter.offset)
+
+
+def _cut_document(stream: "Stream", place: Place) -> Iterator[Span]:
+    payload = bytearray()
+    for block in stream:
+        payload += block
+        if len(payload) > MAX_DOCUMENT_BYTES:
+            yield from _swallow(stream, place, "too_large: ", payload)
+            return
+    found = cut_payload(bytes(payload), place.unwrap)
+    last = max([*found.positions[-1:], *(row.position for row in found.rejects)], default=0)
+    yield from _span(found, place, last + 1)
+
+
+def _span(found: Found, place: Place, resume: int) -> Iterator[Span]:
+    wanted = found.since(place.resume)
+    if wanted.raws or wanted.rejects:
+        yield Span(place.origin, wanted.raws, wanted.positions, wanted.rejects, resume)
+
+
+def _swallow(
+    stream: "Stream", place: Place, reason: str, begun: bytes | bytearray = b""
+) -> Iterator[Span]:
+    whole = GrowingReject(0, reason)
+    whole.add(bytes(begun))
+    for block in stream:
+        whole.add(block)
+    if not place.resume:
+        yield Span(place.origin, (), (), [whole.end()], 1)
+
+
+class Stream:
+    """Blocks of content, inflated where they are gzip, that can be looked at before being read.
+
+    Ends at damage, which it keeps. `offset` counts the bytes read.
+    """
+
+    def __init__(self, blocks: Blocks, bounds: Bounds) -> None:
+        self.is_gzip = False
+        self.is_complete = False
+        self.damage: str | None = None
+        self.offset = 0
+        self._blocks = self._open(iter(blocks), bounds)
+        self._waiting: list[bytes] = []
+
+    def head(self) -> bytes:
+        """Return the first line, or what there is of it within 1 MiB, without consuming it."""
+        head = b""
+        while len(head) < _HEAD_BYTES and b"\n" not in head.lstrip(_WHITE):
+            block = next(self._blocks, None)
+            if block is None:
+                self.is_complete = True
+                break
+            self._waiting.append(block)
+            head += block
+        return head
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield the content, once."""
+        while self._waiting:
+            yield self._count(self._waiting.pop(0))
+        for block in self._blocks:
+            yield self._count(block)
+
+    def _count(self, block: bytes) -> bytes:
+        self.offset += len(block)
+        return block
+
+    def _open(self, blocks: Iterator[bytes], bounds: Bounds) -> Iterator[bytes]:
+        first = next(blocks, b"")
+        # A block may be one byte; the magic has two.
+        while len(first) < len(GZIP_MAGIC) and (more := next(blocks, b"")):
+            first += more
+        self.is_gzip = first.startswith(GZIP_MAGIC)
+        if not self.is_gzip:
+            if first:
+                yield first
+            yield from blocks
+            return
+        try:
+            yield from inflate(_prepend(first, blocks), bounds)
+        except Damage as damage:
+            self.damage = str(damage)
+
+
+def _prepend(first: bytes, blocks: Iterator[bytes]) -> Iterator[bytes]:
+    yield first
+    yield from blocks

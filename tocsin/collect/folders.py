@@ -1,0 +1,99 @@
+"""Find the files of paths and folders, in a fixed order, each once."""
+
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+STANDARD_INPUT = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class FoundFile:
+    """A file to read, or the reason why it cannot be.
+
+    Attributes:
+        path: absolute, as it was reached (through links).
+        device, inode: what it is, whatever its name; zero where it could not be looked at.
+        size_bytes: at the time of looking.
+        problem: why it is not read, with a stable code; empty for a file that can be.
+        is_stream: a pipe or standard input: read once, from its beginning to its end.
+        is_named: asked for by name, not found in a folder.
+    """
+
+    path: str
+    device: int = 0
+    inode: int = 0
+    size_bytes: int = 0
+    problem: str = ""
+    is_stream: bool = False
+    is_named: bool = False
+
+    @property
+    def identity(self) -> tuple[int, int]:
+        """Device and inode."""
+        return self.device, self.inode
+
+
+def find_files(paths: Iterable[str]) -> Iterator[FoundFile]:
+    """Yield the files of all paths: folders with all that is below them, sorted by name.
+
+    A file that is reached twice (links, a path inside a folder that is named too) comes once, and
+    a link that leads back into a folder being walked ends there.
+
+    Raises:
+        OSError: a path that was named does not exist or may not be looked at.
+    """
+    seen: set[tuple[int, int]] = set()
+    for named in paths:
+        if named == STANDARD_INPUT:
+            yield FoundFile(STANDARD_INPUT, is_stream=True, is_named=True)
+            continue
+        path = Path(named).absolute()
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            yield from _walk(str(path), seen)
+        elif stat.S_ISFIFO(mode) or stat.S_ISCHR(mode):
+            # `<(zcat x)` and /dev/stdin: named by hand, so it is meant.
+            yield FoundFile(str(path), is_stream=True, is_named=True)
+        else:
+            yield from (replace(found, is_named=True) for found in _look(str(path), seen))
+
+
+def _walk(folder: str, seen: set[tuple[int, int]]) -> Iterator[FoundFile]:
+    try:
+        found = Path(folder).stat()
+        if (found.st_dev, found.st_ino) in seen:
+            return
+        seen.add((found.st_dev, found.st_ino))
+        with os.scandir(folder) as entries:
+            names = sorted(entries, key=lambda entry: entry.name)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        yield FoundFile(folder, problem=f"unreadable: {error.strerror}")
+        return
+    for entry in names:
+        try:
+            is_folder = entry.is_dir()
+        except OSError:
+            is_folder = False
+        yield from _walk(entry.path, seen) if is_folder else _look(entry.path, seen)
+
+
+def _look(path: str, seen: set[tuple[int, int]]) -> Iterator[FoundFile]:
+    try:
+        found = Path(path).stat()
+    except FileNotFoundError:
+        # Rotated away since the folder was listed, or a link to nowhere.
+        return
+    except OSError as error:
+        yield FoundFile(path, problem=f"unreadable: {error.strerror}")
+        return
+    identity = found.st_dev, found.st_ino
+    if identity in seen:
+        return
+    seen.add(identity)
+    problem = "" if stat.S_ISREG(found.st_mode) else "not_a_file: a pipe, socket or device"
+    yield FoundFile(path, *identity, size_bytes=found.st_size, problem=problem)

@@ -1,0 +1,88 @@
+"""Cut lines out of blocks; a line beyond the limit is never held as a whole."""
+
+from dataclasses import dataclass, field
+
+from tocsin.collect.records import MAX_RECORD_BYTES, GrowingReject, Reject, reject
+
+BOM = b"\xef\xbb\xbf"
+TOO_LONG = f"too_long: a record has at most {MAX_RECORD_BYTES} bytes"
+
+
+@dataclass(slots=True)
+class Found:
+    """Records with their positions, and what could not be a record."""
+
+    raws: list[bytes] = field(default_factory=list)
+    positions: list[int] = field(default_factory=list)
+    rejects: list[Reject] = field(default_factory=list)
+
+    def add(self, position: int, raw: bytes) -> None:
+        """Take `raw` as a record, or as a reject where it is too long."""
+        if len(raw) > MAX_RECORD_BYTES:
+            self.rejects.append(reject(position, TOO_LONG, raw))
+        else:
+            self.raws.append(raw)
+            self.positions.append(position)
+
+    def since(self, position: int) -> "Found":
+        """Return what lies at `position` or after it."""
+        if not position:
+            return self
+        wanted = [index for index, at in enumerate(self.positions) if at >= position]
+        return Found(
+            [self.raws[index] for index in wanted],
+            [self.positions[index] for index in wanted],
+            [row for row in self.rejects if row.position >= position],
+        )
+
+
+class LineCutter:
+    """Cuts a growing stream; `offset` is that of the first byte not yet given out.
+
+    White lines are separators, not records. A byte order mark is no part of the first line.
+    """
+
+    def __init__(self, offset: int) -> None:
+        self.offset = offset
+        self._carry = b""
+        self._overlong: GrowingReject | None = None
+
+    def take(self, block: bytes) -> Found:
+        """Return what is complete after the next block."""
+        found = Found()
+        if self._overlong is not None:
+            line, newline, block = block.partition(b"\n")
+            self._overlong.add(line)
+            self.offset += len(line) + len(newline)
+            if not newline:
+                return found
+            found.rejects.append(self._overlong.end())
+            self._overlong = None
+        lines = (self._carry + block).split(b"\n")
+        self._carry = lines.pop()
+        for line in lines:
+            self._place(line, found)
+            self.offset += len(line) + 1
+        if len(self._carry) > MAX_RECORD_BYTES:
+            self._overlong = GrowingReject(self.offset, TOO_LONG)
+            self._overlong.add(self._carry)
+            self.offset += len(self._carry)
+            self._carry = b""
+        return found
+
+    def end(self) -> Found:
+        """Return the last line, which no line break ends."""
+        found = Found()
+        if self._overlong is not None:
+            found.rejects.append(self._overlong.end())
+            self._overlong = None
+        self._place(self._carry, found)
+        self.offset += len(self._carry)
+        self._carry = b""
+        return found
+
+    def _place(self, line: bytes, found: Found) -> None:
+        if self.offset == 0:
+            line = line.removeprefix(BOM)
+        if line and not line.isspace():
+            found.add(self.offset, line)
