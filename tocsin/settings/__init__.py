@@ -1,0 +1,20 @@
+"""The settings: one file `tocsin.yaml`, the environment over it, every problem at once.
+
+Touches the environment that it is given and the files that the settings name.
+"""
+
+from tocsin.settings import feeds
+from tocsin.settings.loading import load
+from tocsin.settings.model import Organization, Settings
+from tocsin.settings.reference import json_schema, reference_markdown
+from tocsin.settings.values import Secret
+
+__all__ = [
+    "Organization",
+    "Secret",
+    "Settings",
+    "feeds",
+    "json_schema",
+    "load",
+    "reference_markdown",
+]

@@ -1,0 +1,90 @@
+"""Find what is wrong between settings, each of which may be right alone.
+
+Works on what was written, not on the model, so that these problems are listed together with those
+of single settings.
+"""
+
+from collections.abc import Iterator
+from ipaddress import ip_address
+from typing import TypeAlias
+
+from tocsin.ocsf.yaml_text import YamlValue
+from tocsin.settings.model import Receivers, Web
+from tocsin.settings.values import shown
+
+Keys: TypeAlias = tuple[str | int, ...]
+
+
+def cross_problems(tree: YamlValue) -> Iterator[tuple[Keys, str]]:
+    """Yield place and message of every problem between settings."""
+    yield from _open_listeners(tree)
+    yield from _shared_port(tree)
+    feeds = _part(tree, "feeds")
+    listed = list(enumerate(feeds)) if isinstance(feeds, list) else []
+    yield from _double_names(listed)
+    for number, feed in listed:
+        if _part(feed, "kind") == "s3":
+            yield from _bucket_or_queue(number, feed)
+
+
+def _open_listeners(tree: YamlValue) -> Iterator[tuple[Keys, str]]:
+    for name in ("web", "receivers"):
+        section = _part(tree, name)
+        host = _part(section, "host")
+        if isinstance(host, str) and not _part(section, "tls") and not _is_loopback(host):
+            yield (
+                (name, "host"),
+                f"`{host}` is not loopback: give `tls` with `certificate` and `key`,"
+                " or listen on 127.0.0.1",
+            )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _shared_port(tree: YamlValue) -> Iterator[tuple[Keys, str]]:
+    web, receivers = _part(tree, "web"), _part(tree, "receivers")
+    web_port = _port(web, Web().port)
+    if web_port != "0" and web_port == _port(receivers, Receivers().port):
+        yield (
+            ("receivers", "port"),
+            f"pages and receivers both have port {web_port}; give one of them another",
+        )
+
+
+def _port(section: YamlValue, default: int) -> str:
+    written = _part(section, "port")
+    return str(default if written is None else written)
+
+
+def _double_names(feeds: list[tuple[int, YamlValue]]) -> Iterator[tuple[Keys, str]]:
+    seen: set[str] = set()
+    for number, feed in feeds:
+        name = _part(feed, "name")
+        if isinstance(name, str) and name in seen:
+            yield (
+                ("feeds", number, "name"),
+                f"another feed is called {shown(name)}; each needs a name of its own",
+            )
+        seen.add(str(name))
+
+
+def _bucket_or_queue(number: int, feed: YamlValue) -> Iterator[tuple[Keys, str]]:
+    place: Keys = ("feeds", number)
+    ways = [key for key in ("queue_url", "bucket") if _part(feed, key)]
+    if not ways:
+        yield place, "give `queue_url` for notifications, or `bucket` to list"
+    if len(ways) == 2:
+        yield (*place, "bucket"), "`queue_url` is given too; keep one of the two"
+    if _part(feed, "external_id") and not _part(feed, "role_arn"):
+        yield (*place, "external_id"), "`external_id` belongs to a `role_arn`; give it too"
+
+
+def _part(value: YamlValue, key: str) -> YamlValue:
+    return value.get(key) if isinstance(value, dict) else None

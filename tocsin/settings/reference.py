@@ -1,0 +1,152 @@
+"""The settings described: a JSON Schema for editors and a page for people."""
+
+from collections.abc import Iterator
+from typing import TypeAlias
+
+from tocsin.settings.model import Settings
+
+Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+Object: TypeAlias = "dict[str, Json]"
+
+
+def json_schema() -> Object:
+    """Return the JSON Schema of `tocsin.yaml`; editors complete and check by it."""
+    schema: Object = Settings.model_json_schema(mode="validation")
+    # The data folder has a default that the schema cannot state: it depends on the environment.
+    schema.pop("required", None)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **schema,
+        "title": "tocsin.yaml",
+    }
+
+
+def reference_markdown() -> str:
+    """Return the page of all settings: a table for each section, in the order of the model."""
+    schema = json_schema()
+    lines = [
+        "# Settings",
+        "",
+        "Every setting of `tocsin.yaml`. Each can be overridden by an environment variable:",
+        "`TOCSIN_` and the path in capitals, levels joined by a double underscore, such as",
+        "`TOCSIN_WEB__PORT`. `${NAME}` inside a text is replaced by an environment variable. A",
+        "secret is written `{env: NAME}`, `{file: path}` or `${NAME}`. Relative paths start at the",
+        "folder of the file.",
+        "",
+        *_section("", schema, schema),
+    ]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _section(path: str, section: Object, schema: Object) -> Iterator[str]:
+    """Yield the lines of one section, then those of the sections in it."""
+    required = section.get("required")
+    inner: list[tuple[str, Object]] = []
+    yield "| setting | value | default | meaning |"
+    yield "|---|---|---|---|"
+    for name, described in _objects(section.get("properties")):
+        full = f"{path}.{name}".lstrip(".")
+        parts = list(_parts(described, schema))
+        if parts:
+            inner += [(full + suffix, part) for suffix, part in parts]
+            meaning = described.get("description") or parts[0][1].get("description")
+            yield f"| `{full}` | section | | {_cell(meaning)} |"
+            continue
+        is_required = isinstance(required, list) and name in required
+        default = "required" if is_required else _default(described)
+        value = _value(_resolved(described, schema), schema)
+        yield f"| `{full}` | {value} | {default} | {_cell(described.get('description'))} |"
+    yield ""
+    for full, part in inner:
+        path, _, kind = full.partition(" ")
+        yield f"## `{path}`{kind and f' of kind `{kind}`'}"
+        yield ""
+        yield f"{_cell(part.get('description'))}"
+        yield ""
+        yield from _section(path, part, schema)
+
+
+def _parts(described: Object, schema: Object) -> Iterator[tuple[str, Object]]:
+    """Yield the sections that a setting holds, with the suffix of their path."""
+    resolved = _resolved(described, schema)
+    items = resolved.get("items")
+    if isinstance(items, dict):
+        element = _resolved(items, schema)
+        for part in _alternatives(element, schema):
+            if "properties" in part:
+                yield f"[]{_kind(part)}", part
+        return
+    for part in _alternatives(resolved, schema):
+        if part.get("type") == "object" and "description" in part and "properties" in part:
+            yield "", part
+
+
+def _alternatives(described: Object, schema: Object) -> list[Object]:
+    for key in ("oneOf", "anyOf", "allOf"):
+        listed = described.get(key)
+        if isinstance(listed, list):
+            return [_resolved(one, schema) for one in listed if isinstance(one, dict)]
+    return [described]
+
+
+def _resolved(described: Object, schema: Object) -> Object:
+    reference = described.get("$ref")
+    if not isinstance(reference, str):
+        return described
+    definitions = schema["$defs"]
+    assert isinstance(definitions, dict)
+    found = definitions[reference.rsplit("/", 1)[-1]]
+    assert isinstance(found, dict)
+    return found
+
+
+def _kind(part: Object) -> str:
+    properties = part.get("properties")
+    kind = properties.get("kind") if isinstance(properties, dict) else None
+    return f" {kind['const']}" if isinstance(kind, dict) else ""
+
+
+def _value(described: Object, schema: Object) -> str:
+    """Return how a value is written, in a few words."""
+    if "const" in described:
+        return f"`{described['const']}`"
+    listed = described.get("enum")
+    if isinstance(listed, list):
+        return ", ".join(f"`{one}`" for one in listed)
+    if described.get("title") in ("Secret", "Size", "Duration", "Path", "Address range"):
+        return str(described["title"]).lower()
+    alternatives = [one for one in _alternatives(described, schema) if one.get("type") != "null"]
+    if len(alternatives) == 1 and alternatives[0] is not described:
+        return _value(alternatives[0], schema)
+    if described.get("type") == "array":
+        items = described.get("items")
+        return (
+            f"list of {_value(_resolved(items, schema), schema)}"
+            if isinstance(items, dict)
+            else "list"
+        )
+    words = {
+        "string": "text",
+        "integer": "number",
+        "boolean": "`true`, `false`",
+        "object": "mapping",
+    }
+    return words.get(str(described.get("type")), "text")
+
+
+def _default(described: Object) -> str:
+    default = described.get("default")
+    if default in (None, "", [], {}):
+        return ""
+    shown = str(default).lower() if isinstance(default, bool) else str(default)
+    return f"`{', '.join(map(str, default))}`" if isinstance(default, list) else f"`{shown}`"
+
+
+def _objects(value: Json) -> Iterator[tuple[str, Object]]:
+    for name, described in (value if isinstance(value, dict) else {}).items():
+        if isinstance(described, dict):
+            yield name, described
+
+
+def _cell(text: Json) -> str:
+    return " ".join(str(text or "").split()).replace("|", "\\|")
