@@ -1,0 +1,160 @@
+"""Name the entity of a finding, and what else belongs to the same actor.
+
+Findings are grouped by entity, so the same actor must get the same uid from every event: a role
+rather than its sessions, a service account by its full name, a user by ARN even where a request
+gives only the name.
+
+Source: forms of ARNs and principals,
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html;
+https://kubernetes.io/docs/reference/access-authn-authz/authentication/#service-account-tokens
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+
+from tocsin.conditions import lookup, text_of
+from tocsin.detect.fields import Event, EventReader
+from tocsin.detect.rules import EntityPath
+from tocsin.ocsf import Entity
+
+_ASSUMED = re.compile(r"arn:([\w-]+):sts::(\d*):assumed-role/([^/]+)(/.*)?\Z")
+_PRINCIPAL = re.compile(r"arn:([\w-]+):iam::(\d*):(role|user)/(?:.*/)?([^/]+)\Z")
+_ARN_NAME = re.compile(r"arn:(?:[^:]*:){4}(?:.*[/:])?([^/:]+)\Z")
+_SERVICE_ACCOUNT = "system:serviceaccount:"
+_SERVICE_SUFFIX = ".amazonaws.com"
+_MAX_CHARACTERS = 1_000
+_MAX_LINKS = 50
+
+
+def actor_of(row: Mapping[str, object]) -> Entity | None:
+    """Return who did it: a role, user, service account or service; `None` where nobody is named."""
+    uid, name = _first(row, "actor.user.uid"), _first(row, "actor.user.name")
+    issuer = _first(row, "actor.session.issuer")
+    principal = _principal(uid)
+    role = _principal(issuer)
+    if role and role.type == "role":
+        return role
+    if principal:
+        return principal
+    for word in (name, uid):
+        if word.startswith(_SERVICE_ACCOUNT):
+            return Entity("service_account", word, _service_account_name(word))
+    if (uid or name).endswith(_SERVICE_SUFFIX):
+        return Entity("service", uid or name, name or uid)
+    return _user(uid, name) or _service(row)
+
+
+def entity_of(event: Event, paths: Iterable[EntityPath], reader: EventReader) -> Entity:
+    """Return what a finding on this event is about.
+
+    That is the rule's own choice of `paths`, the first that gives a value; then, or where there are
+    none, the actor, the source address, the account.
+    """
+    for found in entities_at(event, paths, reader):
+        return found
+    actor = actor_of(event.row)
+    if actor:
+        return actor
+    address = _first(event.row, "src_endpoint.ip")
+    if address:
+        return Entity("address", address, address)
+    account = account_of(event.row)
+    if account:
+        return Entity("account", account, account)
+    return Entity("source", _first(event.row, "source") or "unknown")
+
+
+def links_of(
+    event: Event, entity: Entity, paths: Iterable[EntityPath], reader: EventReader
+) -> tuple[Entity, ...]:
+    """Return other entities tied to the event: the actor, its key and session, the rule's links."""
+    actor = actor_of(event.row)
+    key = _first(event.row, "actor.user.credential_uid", "actor.session.credential_uid")
+    session = _first(event.row, "actor.session.uid")
+    found = [
+        *([actor] if actor else []),
+        *([Entity("access_key", key, key)] if key else []),
+        *([Entity("session", session, session)] if session else []),
+        *entities_at(event, paths, reader),
+    ]
+    distinct = {(link.type, link.uid): link for link in reversed(found)}
+    distinct.pop((entity.type, entity.uid), None)
+    return tuple(sorted(distinct.values(), key=lambda link: (link.type, link.uid)))[:_MAX_LINKS]
+
+
+def account_of(row: Mapping[str, object]) -> str | None:
+    """Return the account the event belongs to, or the cluster where there is none."""
+    return _first(row, "cloud.account.uid") or None
+
+
+def entities_at(event: Event, paths: Iterable[EntityPath], reader: EventReader) -> list[Entity]:
+    """Return the entities that the paths name, in order."""
+    account = account_of(event.row) or ""
+    found = []
+    for path in paths:
+        for value in reader.values(path.path)(event):
+            text = text_of(value)
+            if text and not isinstance(value, Mapping):
+                found.append(_entity(path.type, text[:_MAX_CHARACTERS], account))
+    return found
+
+
+def _entity(kind: str, uid: str, account: str) -> Entity:
+    """Return the entity under the uid that it has as an actor too.
+
+    A request says `bob`; as an actor bob is `arn:aws:iam::111122223333:user/bob`. The account of an
+    AWS event has twelve digits.
+    """
+    principal = _principal(uid)
+    if principal:
+        return principal
+    if kind in ("user", "role") and re.fullmatch(r"\d{12}", account) and not uid.startswith("arn:"):
+        return Entity(kind, f"arn:aws:iam::{account}:{kind}/{uid}", uid)
+    if uid.startswith(_SERVICE_ACCOUNT):
+        return Entity("service_account", uid, _service_account_name(uid))
+    return Entity(kind, uid, _arn_name(uid))
+
+
+def _principal(arn: str) -> Entity | None:
+    """Return the role or user of an ARN, sessions and paths left out.
+
+    Names are unique in an account whatever the path, and requests give names only.
+    """
+    assumed, plain = _ASSUMED.match(arn), _PRINCIPAL.match(arn)
+    if assumed:
+        partition, account, kind, name = assumed[1], assumed[2], "role", assumed[3]
+    elif plain:
+        partition, account, kind, name = plain.groups()
+    else:
+        return None
+    return Entity(kind, f"arn:{partition}:iam::{account}:{kind}/{name}", name)
+
+
+def _user(uid: str, name: str) -> Entity | None:
+    if not uid and not name:
+        return None
+    return Entity("user", uid or name, name or _arn_name(uid))
+
+
+def _service(row: Mapping[str, object]) -> Entity | None:
+    invoker = _first(row, "actor.invoked_by", "actor.app_name")
+    return Entity("service", invoker, invoker) if invoker else None
+
+
+def _service_account_name(uid: str) -> str:
+    return uid.removeprefix(_SERVICE_ACCOUNT).replace(":", "/")
+
+
+def _arn_name(uid: str) -> str:
+    found = _ARN_NAME.match(uid)
+    return found[1] if found else uid
+
+
+def _first(row: Mapping[str, object], *paths: str) -> str:
+    """Return the first value of the first path that has one, as text; empty where none has."""
+    for path in paths:
+        for value in lookup(row, path):
+            text = text_of(value)
+            if text:
+                return text[:_MAX_CHARACTERS]
+    return ""

@@ -1,0 +1,143 @@
+"""Read the fields of rules from an event: from its own record, or from its normalized form.
+
+Where a path is read is decided once, when a rule is bound to a source, never by what an event
+happens to hold:
+
+* A rule with `category: ocsf` reads OCSF paths.
+* Any other rule reads the source's own record, except for paths whose first segment is one of
+  `SHARED_ROOTS` (words that mean the same for every source) and paths written `ocsf.…`.
+* A source can claim a shared word for its own records (`native` in the log sources file).
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import pyarrow as pa
+
+from tocsin.conditions.paths import leaves, presence_at, values_at
+
+SHARED_ROOTS = frozenset(
+    {
+        *("activity_id", "activity_name", "actor", "api", "category_name", "category_uid"),
+        *("class_name", "class_uid", "cloud", "dst_endpoint", "http_request", "is_mfa"),
+        *("observables", "src_endpoint", "status_id", "type_name", "type_uid"),
+    }
+)
+"""First segments of OCSF paths that every rule may use beside its source's own fields."""
+
+_OCSF_PREFIX = "ocsf."
+
+
+class Row(Mapping[str, object]):
+    """The normalized form of one event: OCSF attributes by name, nulls left out at every depth."""
+
+    __slots__ = ("_columns", "_index")
+
+    def __init__(self, columns: "Columns", index: int) -> None:
+        self._columns = columns
+        self._index = index
+
+    def __getitem__(self, name: str) -> object:
+        value = self._columns.value(name, self._index)
+        if value is None:
+            raise KeyError(name)
+        return value
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and self._columns.value(name, self._index) is not None
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in self._columns.names if name in self)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+class Columns:
+    """An events table whose columns become Python values when a rule first asks for them."""
+
+    def __init__(self, events: pa.Table) -> None:
+        self._events = events
+        self._read: dict[str, list[object]] = {}
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The names of the columns."""
+        return frozenset(self._events.column_names)
+
+    def value(self, name: str, index: int) -> object:
+        """Return one value, `None` where there is no such column or no value."""
+        if name not in self.names:
+            return None
+        column = self._read.get(name)
+        if column is None:
+            column = [_pruned(value) for value in self._events.column(name).to_pylist()]
+            self._read[name] = column
+        return column[index]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event in both forms.
+
+    Attributes:
+        record: the source's own record.
+        row: its normalized form.
+    """
+
+    record: Mapping[str, object]
+    row: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class EventReader:
+    """Decides for each path of a rule which form of the event it is read from.
+
+    Attributes:
+        reads_ocsf: whether the rule is written against OCSF paths throughout.
+        native_roots: shared words that the source claims for its own records.
+    """
+
+    reads_ocsf: bool = False
+    native_roots: frozenset[str] = frozenset()
+
+    def values(self, path: str) -> Callable[[Event], list[object]]:
+        """Return the function that gives every value at `path`."""
+        ocsf_path = self._ocsf_path(path)
+        if ocsf_path is None:
+            read = values_at(path)
+            return lambda event: read(event.record)
+        read = values_at(ocsf_path)
+        return lambda event: read(event.row)
+
+    def presence(self, path: str) -> Callable[[Event], bool]:
+        """Return the function that says whether `path` is there."""
+        ocsf_path = self._ocsf_path(path)
+        if ocsf_path is None:
+            is_there = presence_at(path)
+            return lambda event: is_there(event.record)
+        is_there = presence_at(ocsf_path)
+        return lambda event: is_there(event.row)
+
+    def leaves(self, event: Event) -> Iterator[object]:
+        """Yield what keywords are searched in: every scalar of the record."""
+        return leaves(event.record)
+
+    def _ocsf_path(self, path: str) -> str | None:
+        """Return the OCSF path that is meant, `None` for a path of the record."""
+        if path.startswith(_OCSF_PREFIX):
+            return path.removeprefix(_OCSF_PREFIX)
+        root = path.partition(".")[0]
+        is_shared = root in SHARED_ROOTS and root not in self.native_roots
+        return path if self.reads_ocsf or is_shared else None
+
+
+def _pruned(value: object) -> object:
+    """Return the value without nulls and empty objects: in OCSF an absent attribute is no null."""
+    if isinstance(value, dict):
+        kept = {key: _pruned(inner) for key, inner in value.items()}
+        return {key: inner for key, inner in kept.items() if inner is not None} or None
+    if isinstance(value, list):
+        return [_pruned(inner) for inner in value]
+    return value

@@ -1,0 +1,1 @@
+"""Rule formats: each file turns text of one kind into rules."""

@@ -1,0 +1,162 @@
+"""Read Python rules laid out as panther-analysis does: a `.py` file and a YAML file beside it.
+
+The source text is parsed to see whether it defines `rule`, and carried as data. It is executed only
+inside a rule worker (`isolate`).
+
+Source: https://docs.panther.com/detections/rules/python (2026), the YAML keys and the functions.
+"""
+
+import ast
+import warnings
+from collections.abc import Mapping
+from datetime import timedelta
+
+import msgspec
+
+from tocsin.detect.attack import tactics_of, techniques_of
+from tocsin.detect.document import Reading, nearest
+from tocsin.detect.rules import DEFAULT_PERIOD, SEVERITIES, Example, LogSource, Rule
+from tocsin.errors import Problem
+from tocsin.ocsf.identifiers import content_hash
+from tocsin.ocsf.yaml_text import Document, YamlValue
+
+MAX_THRESHOLD = 10_000
+_NOT_RULES = ("global", "datamodel", "lookup_table", "saved_query", "pack")
+_ATTACK_REPORT = "MITRE ATT&CK"
+
+
+def read(
+    document: Document, text: str, file: str, files: Mapping[str, str]
+) -> tuple[Rule | None, tuple[Problem, ...], str]:
+    """Read one YAML document of a Python rule.
+
+    Returns:
+        The rule, or `None`; the problems; the path of the Python file that it names, or empty.
+    """
+    reading = Reading(document, file)
+    rule, python_file = None, ""
+    with reading.collecting():
+        found = reading.mapping(document.value)
+        python_file = _beside(file, found.get("Filename"))
+        _check_kind(reading, found)
+        rule = _rule(reading, found, text, files.get(python_file))
+    return (None if reading.problems else rule), tuple(reading.problems), python_file
+
+
+def _beside(file: str, name: YamlValue) -> str:
+    """Return the path of a file in the same folder."""
+    if not isinstance(name, str):
+        return ""
+    folder, slash, _ = file.rpartition("/")
+    return f"{folder}{slash}{name}"
+
+
+def _check_kind(reading: Reading, found: Mapping[str, YamlValue]) -> None:
+    kind = found.get("AnalysisType")
+    if kind == "rule":
+        return
+    known = "is not supported yet" if kind in (*_NOT_RULES, "policy", "scheduled_rule") else ""
+    known = known or "is unknown; `rule` is supported"
+    raise reading.error(f"AnalysisType {kind!r} {known}", "AnalysisType")
+
+
+def _rule(reading: Reading, found: Mapping[str, YamlValue], text: str, source: str | None) -> Rule:
+    source = _source(reading, source)
+    reports = _reports(reading, found.get("Reports"))
+    uid = reading.text(found.get("RuleID"), "RuleID")
+    return Rule(
+        uid=uid,
+        title=str(found.get("DisplayName") or uid).strip(),
+        description=str(found.get("Description") or "").strip(),
+        severity_id=_severity(reading, found.get("Severity")),
+        kind="Python",
+        log_source=LogSource(
+            log_types=reading.texts(found.get("LogTypes"), "LogTypes"),
+        ),
+        location=reading.location(),
+        version=content_hash(f"{text}\0{source}".encode("utf-8", "surrogatepass")),
+        source=source,
+        tactics=tactics_of(reports),
+        techniques=techniques_of(reports),
+        period=_period(reading, found.get("DedupPeriodMinutes")),
+        threshold=_threshold(reading, found.get("Threshold")),
+        examples=_tests(reading, found.get("Tests")),
+        references=tuple(str(found[key]) for key in ("Reference",) if found.get(key)),
+        status=str(found.get("Status") or ""),
+        is_enabled=found.get("Enabled") is not False,
+    )
+
+
+def _source(reading: Reading, source: str | None) -> str:
+    """Return the text, once it is seen to define `rule` with one argument."""
+    if "Detection" in reading.value:
+        raise reading.error("rules without Python (`Detection`) are not supported", "Detection")
+    if source is None:
+        raise reading.error("`Filename` names no Python file beside this one", "Filename")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # an odd escape in a rule is no problem of ours
+            tree = ast.parse(source)
+    except SyntaxError as error:
+        line = error.lineno or 0
+        raise reading.error(f"not Python: {error.msg} (line {line})", "Filename") from error
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise reading.error(f"not Python: {error or 'nested too deep'}", "Filename") from error
+    functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+    if "rule" not in functions or not functions["rule"].args.args:
+        raise reading.error("the Python file defines no function `rule(event)`", "Filename")
+    return source
+
+
+def _severity(reading: Reading, value: YamlValue) -> int:
+    word = reading.text(value, "Severity")
+    if word.lower() not in SEVERITIES:
+        known = ("Info", "Low", "Medium", "High", "Critical")
+        raise reading.error(f"unknown severity {word!r}{nearest(word, known)}", "Severity")
+    return SEVERITIES[word.lower()]
+
+
+def _period(reading: Reading, value: YamlValue) -> timedelta:
+    if value is None:
+        return DEFAULT_PERIOD
+    return timedelta(minutes=_whole(reading, value, 1, 31 * 24 * 60, "DedupPeriodMinutes"))
+
+
+def _threshold(reading: Reading, value: YamlValue) -> int:
+    return 1 if value is None else _whole(reading, value, 1, MAX_THRESHOLD, "Threshold")
+
+
+def _whole(reading: Reading, value: YamlValue, least: int, most: int, key: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        message = f"{key!r} must be a whole number from {least} to {most}, found {value!r}"
+        raise reading.error(message, key)
+    return value
+
+
+def _reports(reading: Reading, value: YamlValue) -> tuple[str, ...]:
+    """Return the ATT&CK words; other frameworks are not ours to check."""
+    if value is None:
+        return ()
+    pairs = reading.mapping(value, "Reports").get(_ATTACK_REPORT)
+    texts = reading.texts(pairs, "Reports", _ATTACK_REPORT)
+    return tuple(word for pair in texts for word in pair.split(":"))
+
+
+def _tests(reading: Reading, value: YamlValue) -> tuple[Example, ...]:
+    tests: list[Example] = []
+    for index, element in enumerate(reading.sequence(value, "Tests")):
+        with reading.collecting():
+            found = reading.mapping(element, "Tests", index)
+            record = reading.mapping(found.get("Log"), "Tests", index, "Log")
+            tests.append(
+                Example(
+                    name=str(found.get("Name") or f"test {index + 1}"),
+                    matches=reading.flag(
+                        found.get("ExpectedResult"), "Tests", index, "ExpectedResult"
+                    ),
+                    record=msgspec.json.encode(record).decode("utf-8"),
+                    is_complete=True,
+                    obstacle="the test has Mocks, not supported yet" if found.get("Mocks") else "",
+                )
+            )
+    return tuple(tests)

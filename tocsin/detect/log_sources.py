@@ -1,0 +1,110 @@
+"""Bind what rules call their log source to the sources of Tocsin.
+
+A content file says which of Sigma's words and Panther's log types mean which source. Words bind
+when none contradicts: an entry of `{product: aws, service: cloudtrail}` is meant by a rule that
+writes both, and by one that writes `product: aws` alone. `category: ocsf` means every source.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tocsin.detect.document import Reading
+from tocsin.detect.rules import LogSource
+from tocsin.errors import RuleError
+from tocsin.ocsf.yaml_text import YamlValue, load
+
+_KEYS = ("sigma", "log_types", "native")
+_WORDS = ("product", "service", "category")
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """What stands for one source.
+
+    Attributes:
+        sigma: log sources that mean it.
+        log_types: Panther's names that mean it.
+        native: first path segments that belong to its records although OCSF uses the word too.
+    """
+
+    sigma: tuple[LogSource, ...] = ()
+    log_types: frozenset[str] = frozenset()
+    native: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class LogSources:
+    """Every source by name with what stands for it; read with `LogSources.read`."""
+
+    bindings: Mapping[str, Binding] = field(default_factory=dict)
+
+    @staticmethod
+    def read(text: str, location: str) -> "LogSources":
+        """Read the content file.
+
+        Raises:
+            RuleError: with line, for the first thing that is wrong.
+        """
+        reading = Reading(load(text, location), location)
+        found = reading.mapping(load(text, location).value)
+        reading.only(found, ("sources",))
+        sources = reading.mapping(found.get("sources"), "sources")
+        bindings = {name: _binding(reading, name, value) for name, value in sources.items()}
+        for problem in reading.problems:
+            raise RuleError(problem.message, problem.location)
+        return LogSources(bindings)
+
+    def bind(self, log_source: LogSource) -> tuple[str, ...]:
+        """Return the names of the sources meant, in order; empty where nobody gives such logs."""
+        if log_source.reads_ocsf:
+            return tuple(sorted(self.bindings))
+        return tuple(
+            name for name, binding in sorted(self.bindings.items()) if _means(log_source, binding)
+        )
+
+    def native_roots(self, source: str) -> frozenset[str]:
+        """Return the first segments that belong to the source's records."""
+        binding = self.bindings.get(source)
+        return binding.native if binding else frozenset()
+
+
+def _binding(reading: Reading, name: str, value: YamlValue) -> Binding:
+    here = ("sources", name)
+    found = reading.mapping(value, *here)
+    reading.only(found, _KEYS, *here)
+    entries = reading.sequence(found.get("sigma"), *here, "sigma")
+    return Binding(
+        sigma=tuple(
+            _entry(reading, entry, *here, "sigma", index) for index, entry in enumerate(entries)
+        ),
+        log_types=frozenset(reading.texts(found.get("log_types"), *here, "log_types")),
+        native=frozenset(reading.texts(found.get("native"), *here, "native")),
+    )
+
+
+def _entry(reading: Reading, value: YamlValue, *path: str | int) -> LogSource:
+    found = reading.mapping(value, *path)
+    reading.only(found, _WORDS, *path)
+    product, service, category = (
+        reading.text(found[word], *path, word).lower() if word in found else None for word in _WORDS
+    )
+    return LogSource(product, service, category)
+
+
+def _means(log_source: LogSource, binding: Binding) -> bool:
+    if log_source.log_types:
+        return not binding.log_types.isdisjoint(log_source.log_types)
+    return any(_agree(log_source, entry) for entry in binding.sigma)
+
+
+def _agree(rule: LogSource, entry: LogSource) -> bool:
+    """Return whether no word contradicts, and the rule names the entry's most telling word."""
+    pairs = [
+        (rule.product, entry.product),
+        (rule.service, entry.service),
+        (rule.category, entry.category),
+    ]
+    telling = entry.product or entry.category or entry.service
+    return telling in (rule.product, rule.category, rule.service) and all(
+        ours is None or theirs is None or ours == theirs for ours, theirs in pairs
+    )

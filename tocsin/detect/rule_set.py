@@ -1,0 +1,73 @@
+"""Rules bound to sources and compiled, ready to be evaluated."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from tocsin.conditions import compile_condition
+from tocsin.detect.fields import Event, EventReader
+from tocsin.detect.log_sources import LogSources
+from tocsin.detect.rules import Rule
+
+DEFAULT_ALERT_AGE = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class BoundRule:
+    """One rule for one source.
+
+    Attributes:
+        holds: the compiled condition of a Sigma rule; `None` for Python.
+        reader: how the rule's paths are read from events of the source.
+    """
+
+    rule: Rule
+    holds: Callable[[Event], bool] | None
+    reader: EventReader
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSet:
+    """What `evaluate` works with; made by `build`.
+
+    Attributes:
+        rules: every rule given, in the order given.
+        by_source: the rules that read each source, disabled ones left out.
+        unbound: rules that no source of Tocsin gives logs for.
+        alert_age: findings whose last event is older are no alerts.
+    """
+
+    rules: tuple[Rule, ...] = ()
+    by_source: Mapping[str, tuple[BoundRule, ...]] = field(default_factory=dict)
+    unbound: tuple[Rule, ...] = ()
+    alert_age: timedelta = DEFAULT_ALERT_AGE
+
+    @staticmethod
+    def build(
+        rules: Iterable[Rule], log_sources: LogSources, alert_age: timedelta = DEFAULT_ALERT_AGE
+    ) -> "RuleSet":
+        """Bind and compile rules.
+
+        Args:
+            rules: uids are unique.
+            log_sources: which source gives which logs.
+            alert_age: history may be loaded without a storm: older findings never notify.
+        """
+        every = tuple(rules)
+        by_source: dict[str, list[BoundRule]] = {}
+        unbound = []
+        for rule in every:
+            sources = log_sources.bind(rule.log_source)
+            if not sources:
+                unbound.append(rule)
+            for source in sources if rule.is_enabled else ():
+                bound = _bound(rule, log_sources.native_roots(source))
+                by_source.setdefault(source, []).append(bound)
+        frozen = {source: tuple(bound) for source, bound in by_source.items()}
+        return RuleSet(every, frozen, tuple(unbound), alert_age)
+
+
+def _bound(rule: Rule, native_roots: frozenset[str]) -> BoundRule:
+    reader = EventReader(rule.log_source.reads_ocsf, native_roots)
+    holds = None if rule.condition is None else compile_condition(rule.condition, reader)
+    return BoundRule(rule, holds, reader)
