@@ -14,13 +14,15 @@ import msgspec
 from tocsin.collect.inflate import GZIP_MAGIC, Bounds, Damage, inflate
 from tocsin.collect.lines import BOM, Found, LineCutter
 from tocsin.collect.records import MAX_RECORD_BYTES, GrowingReject, Span, reject
-
+from tocsin.normalize import unwrap
 
 MAX_DOCUMENT_BYTES = 16 << 20
 """Longer documents are cut as they stream by."""
 
 _HEAD_BYTES = MAX_RECORD_BYTES + 1
 _WHITE = b" \t\r\n"
+# Records of clouds and clusters have 30 to 60; fewer records of more commas are welcome, too.
+_COMMAS_PER_RECORD = 30
 
 _UNREAD_FORMATS = (
     (GZIP_MAGIC, "gzip inside gzip"),
@@ -92,21 +94,21 @@ def shape_of(head: bytes, path: str | None, is_complete: bool) -> Shape:
         return "lines"
     if not newline and not is_complete:
         # A first line without end: many records in one, or one record beyond all bounds.
-        return "document" if _has_key(text, path) else "lines"
+        return "document" if _opens_array(text, path) else "lines"
     try:
-        msgspec.json.decode(line, type=msgspec.Raw)
+        members = msgspec.json.decode(line, type=dict[str, msgspec.Raw])
     except msgspec.DecodeError as error:
         # What is cut short by the line break goes on in the next line: an indented document.
-        return "document" if str(error).startswith("Input data was truncated") else "lines"
-    except RecursionError:
-        return "lines"
-    return "document" if _has_key(line, path) else "lines"
+        is_cut_short = str(error).startswith("Input data was truncated")
+        return "document" if is_cut_short or _opens_array(line, path) else "lines"
+    except (RecursionError, UnicodeDecodeError):
+        return "document" if _opens_array(line, path) else "lines"
+    key = path.partition(".")[0] if path else ""
+    return "document" if bytes(members.get(key, b""))[:1] in (b"[", b"{") else "lines"
 
 
 def cut_payload(payload: bytes, path: str | None) -> Found:
     """Return the records of a whole payload with their indices, and what is broken in it."""
-    from tocsin.normalize import unwrap
-
     unwrapped = unwrap(payload.removeprefix(BOM), path)
     found = Found(rejects=[reject(at, why, raw) for at, raw, why in unwrapped.broken])
     for at, raw in unwrapped.records:
@@ -114,11 +116,38 @@ def cut_payload(payload: bytes, path: str | None) -> Found:
     return found
 
 
-def _has_key(text: bytes, path: str | None) -> bool:
+def cut_body(body: bytes, path: str | None, max_records: int) -> Found | None:
+    """Return the records of a request's body, lines or document; `None` where they are too many.
+
+    Counted before they are cut: a million empty objects fit into a few megabytes of text, not of
+    memory.
+    """
+    line = body[:_HEAD_BYTES]
+    if shape_of(line, path, len(line) == len(body)) == "document":
+        if body.count(b",") > _COMMAS_PER_RECORD * max_records:
+            return None
+        found = cut_payload(body, path)
+    else:
+        if body.count(b"\n") > max_records:
+            return None
+        cutter = LineCutter(0)
+        found, last = cutter.take(body), cutter.end()
+        found = Found(
+            found.raws + last.raws,
+            found.positions + last.positions,
+            found.rejects + last.rejects,
+        )
+    return found if len(found.raws) + len(found.rejects) <= max_records else None
+
+
+def _opens_array(text: bytes, path: str | None) -> bool:
+    """Tell whether an object begins like a payload of many records."""
     if not path:
         return False
-    key = re.escape(path.split(".")[0].encode())
-    return re.search(rb'"' + key + rb'"\s*:\s*[\[{]', text) is not None
+    key = re.escape(path.partition(".")[0].encode())
+    # Plain members and small objects may come first; a key deeper inside is not meant.
+    members = rb"(?:[^{}\[\]]|\{[^{}\[\]]*\}){0,2000}?"
+    return re.match(rb"\{" + members + rb'"' + key + rb'"\s*:\s*[\[{]', text) is not None
 
 
 def _cut_lines(blocks: Blocks, place: Place, cutter: LineCutter) -> Iterator[Span]:

@@ -1,0 +1,217 @@
+"""What all receivers share: tokens, bodies within limits, and the answer after the commit."""
+
+import asyncio
+import base64
+import binascii
+import hmac
+import secrets
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from starlette.requests import ClientDisconnect, Request
+
+from tocsin.collect.contracts import Outcome, PushFeed, Submit, token_hash
+from tocsin.collect.inflate import Bounds, Damage, inflate_whole
+from tocsin.collect.records import Span, records_table, rejects_table
+from tocsin.errors import WorldError
+from tocsin.ocsf import RawBatch
+
+MAX_BODY_BYTES = 32 << 20
+"""Of one request, before and after inflating."""
+
+MAX_REQUEST_RECORDS = 50_000
+"""In one request; tiny records cost more memory than their bytes."""
+
+MAX_HELD_BYTES = 128 << 20
+"""Of all requests that wait for their commit; beyond, senders are told to try again."""
+
+_BODY_SECONDS = 60.0
+_RETRY_AFTER_SECONDS = 2
+
+
+class Refusal(Exception):  # noqa: N818 - an answer to a sender, not an error of the product
+    """A request that is not taken; nothing of it was kept.
+
+    Attributes:
+        status: of the HTTP response.
+        reason: for the sender.
+        retry_after_seconds: when it may try again; 0 where trying again is no use.
+    """
+
+    def __init__(self, status: int, reason: str, retry_after_seconds: int = 0) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+        self.retry_after_seconds = retry_after_seconds
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers that go with the answer."""
+        if self.status == 401:
+            return {"WWW-Authenticate": 'Basic realm="tocsin"'}
+        if self.retry_after_seconds:
+            return {"Retry-After": str(self.retry_after_seconds)}
+        return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Records of one request for one feed, ready for a turn."""
+
+    feed: PushFeed
+    spans: Sequence[Span]
+
+
+class Intake:
+    """The one way from a request to a turn."""
+
+    def __init__(self, submit: Submit) -> None:
+        self._submit = submit
+        self._held_bytes = 0
+
+    def authorize(self, request: Request, feeds: Iterable[PushFeed]) -> tuple[PushFeed, ...]:
+        """Return those feeds whose token the request carries.
+
+        The token is a bearer token, the password of Basic, or an Elasticsearch API key. All feeds
+        are compared, in constant time, so that timing tells nothing.
+
+        Raises:
+            Refusal: 401, it carries none of them.
+        """
+        offered = [token_hash(token) for token in _tokens(request)]
+        allowed = []
+        for feed in feeds:
+            matches = [hmac.compare_digest(feed.token_hash, each) for each in offered]
+            if any(matches):
+                allowed.append(feed)
+        if not allowed:
+            raise Refusal(401, "the token is missing or belongs to no such feed")
+        return tuple(allowed)
+
+    @asynccontextmanager
+    async def body(self, request: Request) -> AsyncIterator[bytes]:
+        """Give the body, inflated, and count it as held until the block is left.
+
+        Raises:
+            Refusal: 408 too slow, 413 too large, 415 unknown encoding, 400 damaged gzip,
+                429 too much is held already.
+        """
+        encoding = request.headers.get("content-encoding", "identity").strip().lower()
+        if encoding not in ("identity", "gzip", ""):
+            raise Refusal(415, f"content encoding {encoding!r} is not read; use gzip or none")
+        if int(request.headers.get("content-length") or 0) > MAX_BODY_BYTES:
+            raise Refusal(413, f"a body has at most {MAX_BODY_BYTES} bytes")
+        held = 0
+        try:
+            content = bytearray()
+            async for block in _patiently(request):
+                content += block
+                held += len(block)
+                self._hold(len(block))
+                if len(content) > MAX_BODY_BYTES:
+                    raise Refusal(413, f"a body has at most {MAX_BODY_BYTES} bytes")
+            payload = bytes(content)
+            del content
+            if encoding == "gzip":
+                payload = await asyncio.to_thread(_inflate, payload)
+                held += len(payload)
+                self._hold(len(payload))
+            yield payload
+        finally:
+            self._held_bytes -= held
+
+    async def deliver(self, delivery: Delivery) -> Outcome:
+        """Hand records on and wait until they are committed or refused.
+
+        A store that fails is an outcome, not an exception.
+        """
+        now = datetime.now(UTC).replace(tzinfo=None)
+        feed = delivery.feed
+        batch = RawBatch(
+            source=feed.source,
+            feed=feed.feed,
+            records=records_table(delivery.spans, now),
+            cursor=None,
+            receipt=None,
+            rejects=rejects_table(delivery.spans, now, feed.source),
+        )
+        try:
+            outcome = await self._submit(batch)
+        except WorldError:
+            return Outcome("failed", retry_after_seconds=_RETRY_AFTER_SECONDS)
+        uncut = {
+            (span.origin, row.position): row.reason
+            for span in delivery.spans
+            for row in span.rejects
+        }
+        return replace(outcome, rejected={**outcome.rejected, **uncut}) if uncut else outcome
+
+    def _hold(self, size_bytes: int) -> None:
+        self._held_bytes += size_bytes
+        if self._held_bytes > MAX_HELD_BYTES:
+            raise Refusal(429, "too much is waiting to be stored", _RETRY_AFTER_SECONDS)
+
+
+def refuse_unless_committed(outcome: Outcome) -> None:
+    """Return only if the batch is safe.
+
+    Raises:
+        Refusal: 429 or 503, with the time to wait.
+    """
+    if outcome.status == "busy":
+        raise Refusal(429, "too much is waiting to be stored", outcome.retry_after_seconds)
+    if outcome.status == "failed":
+        raise Refusal(503, "the store cannot write now", outcome.retry_after_seconds)
+
+
+def new_origin(feed: str) -> str:
+    """Return the receipt of one request, the `origin` of its records.
+
+    Drawn by chance: two requests with equal bytes are two deliveries.
+    """
+    return f"{feed}/{secrets.token_hex(12)}"
+
+
+async def _patiently(request: Request) -> AsyncIterator[bytes]:
+    try:
+        async with asyncio.timeout(_BODY_SECONDS):
+            async for block in request.stream():
+                yield block
+    except TimeoutError as error:
+        raise Refusal(408, f"the body took longer than {_BODY_SECONDS:.0f} seconds") from error
+    except ClientDisconnect as error:
+        raise Refusal(400, "the body ended early") from error
+
+
+def _inflate(content: bytes) -> bytes:
+    try:
+        return inflate_whole(content, Bounds(max_bytes=MAX_BODY_BYTES))
+    except Damage as damage:
+        too_large = str(damage).startswith(("bomb", "too_large"))
+        raise Refusal(413 if too_large else 400, str(damage)) from damage
+
+
+def _tokens(request: Request) -> list[str]:
+    scheme, _, value = request.headers.get("authorization", "").partition(" ")
+    value = value.strip()
+    scheme = scheme.lower()
+    if not value:
+        return []
+    if scheme == "bearer":
+        return [value]
+    if scheme == "basic":
+        return [_after_colon(value)]
+    if scheme == "apikey":
+        # Base64 of `id:key` by the protocol; shippers also send a bare token.
+        return [value, _after_colon(value)]
+    return []
+
+
+def _after_colon(encoded: str) -> str:
+    try:
+        decoded = base64.b64decode(encoded, validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return ""
+    return decoded.partition(":")[2]

@@ -1,0 +1,58 @@
+"""Take what a cluster sends to its audit webhook: `POST /kubernetes/audit/{feed}`.
+
+The server sends an `EventList` (audit.k8s.io/v1) and tries again later unless the answer is 2xx.
+Source: https://kubernetes.io/docs/tasks/debug/debug-cluster/audit/#webhook-backend
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import BaseRoute, Route
+
+from tocsin.collect.contracts import PushFeed
+from tocsin.collect.cutting import cut_body
+from tocsin.collect.intake import (
+    MAX_REQUEST_RECORDS,
+    Delivery,
+    Intake,
+    Refusal,
+    new_origin,
+    refuse_unless_committed,
+)
+from tocsin.collect.records import Span
+
+
+@dataclass(frozen=True, slots=True)
+class KubernetesAuditSettings:
+    """The feeds that it serves: one for each cluster."""
+
+    feeds: tuple[PushFeed, ...]
+
+
+class KubernetesAudit:
+    """Receives audit events of Kubernetes."""
+
+    def __init__(self, settings: KubernetesAuditSettings) -> None:
+        """Take the feeds."""
+        self._feeds = {feed.feed: feed for feed in settings.feeds}
+
+    def routes(self, intake: Intake) -> Sequence[BaseRoute]:
+        """Return `POST /kubernetes/audit/{feed}`."""
+
+        async def take_events(request: Request) -> JSONResponse:
+            named = self._feeds.get(request.path_params["feed"])
+            (feed,) = intake.authorize(request, [named] if named else [])
+            async with intake.body(request) as body:
+                found = await asyncio.to_thread(cut_body, body, "items", MAX_REQUEST_RECORDS)
+                if found is None:
+                    raise Refusal(413, f"a request has at most {MAX_REQUEST_RECORDS} events")
+                span = Span(new_origin(feed.feed), found.raws, found.positions, found.rejects, 0)
+                outcome = await intake.deliver(Delivery(feed, [span]))
+            refuse_unless_committed(outcome)
+            # What became a reject is kept and shown; the server could not send it any better.
+            return JSONResponse({"received": len(found.raws) + len(found.rejects)})
+
+        return [Route("/kubernetes/audit/{feed}", take_events, methods=["POST"])]
