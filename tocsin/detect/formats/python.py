@@ -1,7 +1,8 @@
 """Read Python rules laid out as panther-analysis does: a `.py` file and a YAML file beside it.
 
-The source text is parsed to see whether it defines `rule`, and carried as data. It is executed only
-inside a rule worker (`isolate`).
+The keys that Tocsin adds to Sigma (`tocsin:`, `examples:`) and Sigma's `falsepositives:` may stand
+in the YAML too. The source text is parsed to see whether it defines `rule`, and carried as data. It
+is executed only inside a rule worker (`isolate`).
 
 Source: https://docs.panther.com/detections/rules/python (2026), the YAML keys and the functions.
 """
@@ -15,6 +16,7 @@ import msgspec
 
 from tocsin.detect.attack import tactics_of, techniques_of
 from tocsin.detect.document import Reading, nearest
+from tocsin.detect.formats.extras import read_examples, read_extras
 from tocsin.detect.rules import DEFAULT_PERIOD, SEVERITIES, Example, LogSource, Rule
 from tocsin.errors import Problem
 from tocsin.ocsf.identifiers import content_hash
@@ -64,6 +66,7 @@ def _rule(reading: Reading, found: Mapping[str, YamlValue], text: str, source: s
     source = _source(reading, source)
     reports = _reports(reading, found.get("Reports"))
     uid = reading.text(found.get("RuleID"), "RuleID")
+    extras = read_extras(reading, found.get("tocsin"))
     return Rule(
         uid=uid,
         title=str(found.get("DisplayName") or uid).strip(),
@@ -78,9 +81,16 @@ def _rule(reading: Reading, found: Mapping[str, YamlValue], text: str, source: s
         source=source,
         tactics=tactics_of(reports),
         techniques=techniques_of(reports),
+        entity=extras.entity,
+        links=extras.links,
+        dedup=extras.dedup,
         period=_period(reading, found.get("DedupPeriodMinutes")),
         threshold=_threshold(reading, found.get("Threshold")),
-        examples=_tests(reading, found.get("Tests")),
+        examples=(
+            *_tests(reading, found.get("Tests")),
+            *read_examples(reading, found.get("examples")),
+        ),
+        false_positives=reading.texts(found.get("falsepositives"), "falsepositives"),
         references=tuple(str(found[key]) for key in ("Reference",) if found.get(key)),
         status=str(found.get("Status") or ""),
         is_enabled=found.get("Enabled") is not False,
