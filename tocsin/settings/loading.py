@@ -77,7 +77,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
     for keys, message in cross_problems(tree):
         reading.report(keys, message)
     if reading.problems:
-        raise SettingsError("\n".join(_in_order(reading.problems)))
+        raise SettingsError("\n".join(_in_order(reading)))
     return settings
 
 
@@ -186,6 +186,12 @@ def _override_value(name: str, reading: _Reading) -> YamlValue:
         return None
 
 
-def _in_order(problems: list[Problem]) -> list[str]:
-    ordered = sorted(problems, key=lambda one: (one.location.file, one.location.line))
+def _in_order(reading: _Reading) -> list[str]:
+    """Return the lines: those of the file from top to bottom, then those of variables."""
+
+    def order(problem: Problem) -> tuple[bool, str, int, str]:
+        place = problem.location
+        return place.file != reading.location, place.file, place.line, problem.message
+
+    ordered = sorted(reading.problems, key=order)
     return list(dict.fromkeys(str(problem) for problem in ordered))

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, WithJsonSchema
 
 from tocsin.settings.feeds import Feed
 from tocsin.settings.section import Section
@@ -17,7 +17,12 @@ from tocsin.settings.values import (
     Size,
 )
 
-AccountUid = Annotated[str, StringConstraints(min_length=1), Field(coerce_numbers_to_str=True)]
+AccountUid = Annotated[
+    str,
+    StringConstraints(min_length=1),
+    Field(coerce_numbers_to_str=True),
+    WithJsonSchema({"type": ["string", "integer"], "title": "Account"}),
+]
 Country = Annotated[str, Matching(r"[A-Z]{2}", "a country by ISO 3166 such as DE")]
 Address = Annotated[
     str, Matching(r"https?://[^/?#\s]+/?", "an address such as https://tocsin.example.org")
