@@ -1,6 +1,7 @@
 """Detection: rules over events give matches and findings. Thinks only."""
 
 from tocsin.detect.evaluate import Detected, evaluate
+from tocsin.detect.examples import run_examples
 from tocsin.detect.log_sources import LogSources
 from tocsin.detect.parse import parse_rules
 from tocsin.detect.rule_set import RuleSet
@@ -18,4 +19,5 @@ __all__ = [
     "Windows",
     "evaluate",
     "parse_rules",
+    "run_examples",
 ]

@@ -61,7 +61,7 @@ def evaluate(
     refusals: list[Refusal] = []
     sources = _texts(events, "source")
     for source in sorted(set(sources)):
-        bound = rules.by_source.get(source, ())
+        bound = [each for each in rules.by_source.get(source, ()) if each.rule.is_enabled]
         if bound:
             of_source = events.filter(pa.array([each == source for each in sources]))
             found, refused = judge(bound, of_source, run_python)
@@ -137,7 +137,7 @@ def _hits(
     Only matched rows are read in full; they are few.
     """
     indices = sorted({index for index, _, _ in found})
-    chosen = events.take(indices)
+    chosen = events.take(pa.array(indices, pa.int64()))
     columns = Columns(chosen)
     texts = _texts(chosen, "raw_data")
     by_index = {

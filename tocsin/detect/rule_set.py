@@ -32,7 +32,7 @@ class RuleSet:
 
     Attributes:
         rules: every rule given, in the order given.
-        by_source: the rules that read each source, disabled ones left out.
+        by_source: the rules that read each source, disabled ones too: their examples are run.
         unbound: rules that no source of Tocsin gives logs for.
         alert_age: findings whose last event is older are no alerts.
     """
@@ -60,7 +60,7 @@ class RuleSet:
             sources = log_sources.bind(rule.log_source)
             if not sources:
                 unbound.append(rule)
-            for source in sources if rule.is_enabled else ():
+            for source in sources:
                 bound = _bound(rule, log_sources.native_roots(source))
                 by_source.setdefault(source, []).append(bound)
         frozen = {source: tuple(bound) for source, bound in by_source.items()}

@@ -1,0 +1,133 @@
+"""Run the examples that rules carry: the answer expected against the answer given."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import msgspec
+import pyarrow as pa
+
+from tocsin.detect.evaluate import judge
+from tocsin.detect.findings import Refusal
+from tocsin.detect.rule_set import BoundRule, RuleSet
+from tocsin.detect.rules import Example, Rule
+from tocsin.detect.run_python import RunPython
+
+NormalizeExample: TypeAlias = Callable[[str, Mapping[str, object]], pa.Table]
+"""Takes a source and a complete record; returns an events table, empty where it was rejected."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExampleResult:
+    """What came of one example; `reason` says what was expected where it failed."""
+
+    rule_uid: str
+    name: str
+    passed: bool
+    reason: str = ""
+
+
+def run_examples(
+    rules: RuleSet,
+    normalize_example: NormalizeExample,
+    run_python: RunPython,
+    *,
+    base_records: Mapping[str, Mapping[str, object]],
+) -> tuple[ExampleResult, ...]:
+    """Run every example of every rule.
+
+    Args:
+        rules: bound to sources; rules that nothing is bound to are run if they are Python.
+        normalize_example: turns a complete record into an events table.
+        run_python: where Python rules run.
+        base_records: by source, the complete record that examples of Sigma rules lie over.
+
+    Returns:
+        One result for each example, in order of the rules and of their examples.
+    """
+    bound = _by_rule(rules)
+    results = []
+    for rule in rules.rules:
+        for example in rule.examples:
+            try:
+                reason = _Run(bound[rule.uid], normalize_example, run_python, base_records)(
+                    rule, example
+                )
+            except _ImpossibleError as obstacle:
+                reason = str(obstacle)
+            results.append(ExampleResult(rule.uid, example.name, not reason, reason))
+    return tuple(results)
+
+
+def merged(base: Mapping[str, object], over: Mapping[str, object]) -> dict[str, object]:
+    """Return `base` with the keys of `over` laid over it: objects join, all else is replaced."""
+    result = dict(base)
+    for key, value in over.items():
+        below = result.get(key)
+        is_joined = isinstance(below, Mapping) and isinstance(value, Mapping)
+        result[key] = merged(below, value) if is_joined else value  # type: ignore[arg-type] # is_joined says so
+    return result
+
+
+class _ImpossibleError(Exception):
+    """The example cannot be run; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One example being run; gives the reason of its failure, empty where it passed."""
+
+    bound: Mapping[str, BoundRule]
+    normalize_example: NormalizeExample
+    run_python: RunPython
+    base_records: Mapping[str, Mapping[str, object]]
+
+    def __call__(self, rule: Rule, example: Example) -> str:
+        if example.obstacle:
+            return example.obstacle
+        if rule.condition is None and example.is_complete:
+            return self._python(rule, example)
+        source = self._source(rule, example)
+        events = self.normalize_example(source, self._record(source, example))
+        if not events.num_rows:
+            return f"the mapping of {source} rejects the record"
+        hits, refusals = judge([self.bound[source]], events, self.run_python)
+        return _reason(bool(hits), refusals, example)
+
+    def _python(self, rule: Rule, example: Example) -> str:
+        """Run a test of the Panther format, which is judged on the record alone."""
+        verdicts = self.run_python({rule.uid: rule.source}, [example.record])
+        refusals = [Refusal(rule.uid, each.failure) for each in verdicts if each.failure]
+        return _reason(any(each.matched for each in verdicts), refusals, example)
+
+    def _source(self, rule: Rule, example: Example) -> str:
+        if example.source in self.bound:
+            return str(example.source)
+        if example.source:
+            raise _ImpossibleError(f"the rule does not read the source {example.source!r}")
+        if len(self.bound) != 1:
+            names = ", ".join(sorted(self.bound)) or f"none for {rule.log_source}"
+            raise _ImpossibleError(f"`source` must say which source the record is of: {names}")
+        return next(iter(self.bound))
+
+    def _record(self, source: str, example: Example) -> dict[str, object]:
+        record: dict[str, object] = msgspec.json.decode(example.record)
+        return record if example.is_complete else merged(self.base_records.get(source, {}), record)
+
+
+def _by_rule(rules: RuleSet) -> Mapping[str, dict[str, BoundRule]]:
+    found: dict[str, dict[str, BoundRule]] = {rule.uid: {} for rule in rules.rules}
+    for source, bound in rules.by_source.items():
+        for each in bound:
+            found[each.rule.uid][source] = each
+    return found
+
+
+def _reason(matched: bool, refusals: list[Refusal], example: Example) -> str:
+    failures: Iterator[str] = (refusal.reason for refusal in refusals)
+    failure = next(failures, "")
+    if failure:
+        return failure
+    if matched == example.matches:
+        return ""
+    return "should match, but does not" if example.matches else "should not match, but does"
