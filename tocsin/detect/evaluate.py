@@ -6,7 +6,7 @@ guessed. A faster engine will stand behind the same door and be held against thi
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain
 
@@ -81,73 +81,60 @@ def judge(
     bound: Sequence[BoundRule], events: pa.Table, run_python: RunPython
 ) -> tuple[list[Hit], list[Refusal]]:
     """Return what the rules of one source say about its events: hits, and what gave no answer."""
-    texts, uids = _texts(events, "raw_data"), _texts(events, "event_uid")
-    compiled = [each for each in bound if each.holds is not None]
-    columns = Columns(events)
-    found: list[tuple[int, BoundRule, Verdict | None]] = []
-    refusals: list[Refusal] = []
-    records: dict[int, Mapping[str, object]] = {}
-    for index, text in enumerate(texts):
-        record = read_record(text)
-        if record is None:
-            refusals.append(Refusal(_ANY_RULE, "record_unreadable: not a JSON object", uids[index]))
-            continue
-        event = Event(record, Row(columns, index))
-        matching = [each for each in compiled if each.holds is not None and each.holds(event)]
-        if matching:
-            records[index] = record
-            found += [(index, each, None) for each in matching]
-    matched, refused = _judge_python(bound, texts, uids, run_python)
-    found += matched
-    return _hits(found, events, records), [*refusals, *refused]
+    judging = _Judging(_texts(events, "raw_data"), _texts(events, "event_uid"))
+    judging.conditions([each for each in bound if each.holds is not None], events)
+    python = [each for each in bound if each.holds is None]
+    if python:
+        judging.python(python, run_python)
+    return judging.hits(events), judging.refusals
 
 
-def _judge_python(
-    bound: Sequence[BoundRule], texts: Sequence[str], uids: Sequence[str], run_python: RunPython
-) -> tuple[list[tuple[int, BoundRule, Verdict | None]], list[Refusal]]:
-    by_uid = {each.rule.uid: each for each in bound if each.holds is None}
-    if not by_uid:
-        return [], []
-    verdicts = run_python({uid: each.rule.source for uid, each in by_uid.items()}, texts)
-    matched: list[tuple[int, BoundRule, Verdict | None]] = [
-        (verdict.record, by_uid[verdict.rule_uid], verdict)
-        for verdict in verdicts
-        if verdict.matched and verdict.record is not None
-    ]
-    refusals = [
-        Refusal(
-            verdict.rule_uid,
-            verdict.failure,
-            None if verdict.record is None else uids[verdict.record],
-            verdict.count,
-        )
-        for verdict in verdicts
-        if verdict.failure
-    ]
-    return matched, refusals
+@dataclass(slots=True)
+class _Judging:
+    """The events of one source while they are judged: what was found so far."""
 
+    texts: list[str]
+    uids: list[str]
+    found: list[tuple[int, BoundRule, Verdict | None]] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
+    readable: list[int] = field(default_factory=list)
 
-def _hits(
-    found: Sequence[tuple[int, BoundRule, Verdict | None]],
-    events: pa.Table,
-    records: Mapping[int, Mapping[str, object]],
-) -> list[Hit]:
-    """Return the matches with what a finding needs to know of their events.
+    def conditions(self, bound: Sequence[BoundRule], events: pa.Table) -> None:
+        """Parse each record once and ask every condition."""
+        columns = Columns(events)
+        for index, text in enumerate(self.texts):
+            record = read_record(text)
+            if record is None:
+                uid = self.uids[index]
+                self.refusals.append(Refusal(_ANY_RULE, "record_unreadable: no JSON object", uid))
+                continue
+            self.readable.append(index)
+            event = Event(record, Row(columns, index))
+            for each in bound:
+                if each.holds is not None and each.holds(event):
+                    self.found.append((index, each, None))
 
-    Only matched rows are read in full; they are few.
-    """
-    indices = sorted({index for index, _, _ in found})
-    chosen = events.take(pa.array(indices, pa.int64()))
-    columns = Columns(chosen)
-    texts = _texts(chosen, "raw_data")
-    by_index = {
-        index: Event(
-            records[index] if index in records else read_record(texts[place]) or {},
-            Row(columns, place),
-        )
-        for place, index in enumerate(indices)
-    }
-    return [Hit(bound, by_index[index], verdict) for index, bound, verdict in found]
+    def python(self, bound: Sequence[BoundRule], run_python: RunPython) -> None:
+        """Ask every Python rule."""
+        by_uid = {each.rule.uid: each for each in bound}
+        sources = {uid: each.rule.source for uid, each in by_uid.items()}
+        for verdict in run_python(sources, [self.texts[index] for index in self.readable]):
+            index = None if verdict.record is None else self.readable[verdict.record]
+            if verdict.matched and index is not None:
+                self.found.append((index, by_uid[verdict.rule_uid], verdict))
+            if verdict.failure:
+                uid = None if index is None else self.uids[index]
+                self.refusals.append(Refusal(verdict.rule_uid, verdict.failure, uid, verdict.count))
+
+    def hits(self, events: pa.Table) -> list[Hit]:
+        """Return the matches with their events; only matched rows are read in full, being few."""
+        indices = sorted({index for index, _, _ in self.found})
+        columns = Columns(events.take(pa.array(indices, pa.int64())))
+        by_index = {
+            index: Event(read_record(self.texts[index]) or {}, Row(columns, place))
+            for place, index in enumerate(indices)
+        }
+        return [Hit(bound, by_index[index], verdict) for index, bound, verdict in self.found]
 
 
 def _texts(events: pa.Table, name: str) -> list[str]:

@@ -1,0 +1,5 @@
+"""What must not be trusted runs here, in processes that may be lost. Touches the system."""
+
+from tocsin.isolate.rule_worker import RuleWorker, WorkerLimits
+
+__all__ = ["RuleWorker", "WorkerLimits"]
