@@ -1,0 +1,1 @@
+"""Notifiers, one file each, found by name. They know nothing of each other."""

@@ -1,0 +1,147 @@
+"""The one way out: requests to addresses that people configured, and to nothing inside.
+
+A guard against requests that a forged address turns inward (SSRF): https only; every address that
+the name resolves to must be public; the connection goes to the very address that was checked, so
+that a second look-up cannot give another one; no redirect is followed, no proxy taken from the
+environment, and the body of the answer is never read. Addresses of one's own network are reached
+only where an administrator allows their range; plain http only on this machine.
+"""
+
+import socket
+import ssl
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Literal
+
+from tocsin.act.addresses import Address, Network, is_public, is_within
+from tocsin.errors import ActionError, SettingsError
+
+if TYPE_CHECKING:
+    import httpx
+
+Resolve = Callable[[str, int], Sequence[str]]
+"""Name and port to addresses as text."""
+
+
+def system_resolve(host: str, port: int) -> Sequence[str]:
+    """Return the addresses that the system's resolver knows for a name, each once.
+
+    Raises:
+        OSError: the name is unknown or the resolver does not answer.
+    """
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request; the address is a secret, as it often holds a token, and is never printed."""
+
+    url: str = field(repr=False)
+    method: Literal["GET", "POST"] = "GET"
+    content: bytes = b""
+    content_type: str = "text/plain; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class Outbound:
+    """How requests leave.
+
+    Attributes:
+        allow_private: address ranges of one's own that may be reached too.
+        certificates: PEM file of an authority of one's own; otherwise the public ones.
+        timeout_seconds: for connecting, and for each wait after it.
+        resolve: the resolver; asked once a request.
+    """
+
+    allow_private: tuple[Network, ...] = ()
+    certificates: str | None = None
+    timeout_seconds: float = 10.0
+    resolve: Resolve = system_resolve
+
+    def check(self, url: str) -> None:
+        """Refuse an address that can never be used; does not look up the name.
+
+        Raises:
+            SettingsError: it is not https (or http), has no host, or holds a user name.
+        """
+        self._parse(url)
+
+    def send(self, request: Request) -> int:
+        """Send the request and return the status of the answer; its body is not read.
+
+        Raises:
+            SettingsError: as `check`.
+            ActionError: the name does not resolve, leads inside, or the other side does not answer.
+        """
+        import httpx
+
+        url = self._parse(request.url)
+        address = self._checked_address(url)
+        context = ssl.create_default_context(cafile=self.certificates)
+        headers = {"Host": url.netloc.decode("ascii"), "User-Agent": "tocsin"}
+        if request.method == "POST":
+            headers["Content-Type"] = request.content_type
+        with httpx.Client(
+            verify=context, trust_env=False, follow_redirects=False, timeout=self.timeout_seconds
+        ) as client:
+            try:
+                with client.stream(
+                    request.method,
+                    url.copy_with(host=address),
+                    content=request.content if request.method == "POST" else None,
+                    headers=headers,
+                    # The certificate is checked against the name, though the address is dialed.
+                    extensions={"sni_hostname": url.raw_host.decode("ascii")},
+                ) as response:
+                    return response.status_code
+            except (httpx.HTTPError, OSError) as error:
+                reason = type(error).__name__
+                raise ActionError(f"{url.host} does not answer: {reason}") from None
+
+    def _parse(self, url: str) -> "httpx.URL":
+        import httpx
+
+        try:
+            parsed = httpx.URL(url)
+        except (httpx.InvalidURL, TypeError):
+            # The library's text repeats the address, which may hold a token.
+            raise SettingsError("the address is not a valid URL") from None
+        if parsed.scheme not in ("https", "http"):
+            raise SettingsError("the address must begin with https://")
+        if not parsed.host:
+            raise SettingsError("the address names no host")
+        if parsed.port is not None and not 0 < parsed.port < 65536:
+            raise SettingsError("the port of the address must lie between 1 and 65535")
+        if parsed.userinfo:
+            raise SettingsError("the address must not hold a user name or password")
+        return parsed
+
+    def _checked_address(self, url: "httpx.URL") -> str:
+        """Return the first address of the name, once all of them are found fit."""
+        port = url.port or (443 if url.scheme == "https" else 80)
+        try:
+            texts = self.resolve(url.raw_host.decode("ascii").strip("[]"), port)
+        except (OSError, UnicodeError):
+            raise ActionError(f"the name {url.host} does not resolve") from None
+        addresses = [_address(text) for text in texts]
+        if not addresses:
+            raise ActionError(f"the name {url.host} does not resolve")
+        for address in addresses:
+            self._refuse(url, address)
+        return str(addresses[0])
+
+    def _refuse(self, url: "httpx.URL", address: Address) -> None:
+        if url.scheme != "https" and not address.is_loopback:
+            raise ActionError(f"{url.host}: only https leaves this machine")
+        if not is_public(address) and not is_within(address, self.allow_private):
+            raise ActionError(
+                f"{url.host} leads to {address}, which is not public; if that is meant, allow its"
+                " range in the settings"
+            )
+
+
+def _address(text: str) -> Address:
+    # A link-local address carries its interface behind `%`, which is no part of the address.
+    return ip_address(text.partition("%")[0])
