@@ -1,0 +1,235 @@
+"""What the API answers, as its OpenAPI document says it. Times are ISO 8601 in UTC."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Generic, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, computed_field
+
+from tocsin.incidents import Status, Verdict
+from tocsin.serve.web import names
+
+
+def _in_utc(value: object) -> object:
+    """Give the lake's times, which have no zone and mean UTC, their zone."""
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    return value
+
+
+Moment = Annotated[datetime, BeforeValidator(_in_utc)]
+Item = TypeVar("Item")
+OcsfEvent = dict[str, JsonValue]
+
+
+class Model(BaseModel):
+    """Reads attributes of the store's frozen things as well as rows."""
+
+    model_config = ConfigDict(from_attributes=True, frozen=True)
+
+
+class Listed(Model, Generic[Item]):
+    """One page of a list; ask again with `cursor` = `next_cursor` until that is null."""
+
+    items: list[Item]
+    next_cursor: str | None
+
+
+class Problem(Model):
+    """Why a request was refused."""
+
+    status: int
+    message: str
+
+
+class Refusal(Model):
+    """The body of every answer from 400 on."""
+
+    error: Problem
+
+
+class EntityModel(Model):
+    """One user, key, host, pod, address or account."""
+
+    type: str
+    uid: str
+    name: str
+
+
+class WithSeverity(Model):
+    """Has an OCSF severity, 1 to 6, and its caption."""
+
+    severity_id: int
+
+    @computed_field
+    def severity(self) -> str:
+        """Name `severity_id`."""
+        return names.severity(self.severity_id)
+
+
+class IncidentModel(WithSeverity):
+    """Findings that people handle as one."""
+
+    uid: str
+    title: str
+    status: Status
+    risk_score: int = Field(ge=0, le=100)
+    risk_reasons: tuple[str, ...]
+    entities: tuple[EntityModel, ...]
+    accounts: tuple[str, ...]
+    finding_uids: tuple[str, ...]
+    rule_uids: tuple[str, ...]
+    tactics: tuple[str, ...]
+    techniques: tuple[str, ...]
+    first_time: Moment
+    last_time: Moment
+    opened_time: Moment
+    updated_time: Moment
+    finding_count: int
+    match_count: int
+    verdict: Verdict | None
+    verdict_reason: str
+    assignee: str
+    merged_into: str
+    version: int
+
+
+class IncidentChange(Model):
+    """What to change of an incident; what is left out stays as it is."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    status: Status | None = None
+    assignee: str | None = Field(default=None, max_length=200)
+    verdict: Verdict | None = None
+    reason: str = Field(default="", max_length=2000)
+    comment: str = Field(default="", max_length=2000)
+
+
+class TimelineMoment(WithSeverity):
+    """One line of an incident's timeline: an event, a finding's first match, or a change."""
+
+    time: Moment
+    kind: str
+    uid: str
+    title: str
+    actor: str
+
+
+class FindingModel(WithSeverity):
+    """A conclusion of one rule about one entity in one period."""
+
+    uid: str
+    class_uid: int
+    rule_uid: str
+    rule_title: str
+    rule_type: str
+    source: str
+    is_alert: bool
+    title: str
+    description: str
+    first_time: Moment
+    last_time: Moment
+    match_count: int
+    entity: EntityModel
+    links: list[EntityModel]
+    account: str | None
+    tactics: list[str]
+    techniques: list[str]
+    event_uids: list[str]
+    context: str
+    incident_uid: str | None
+
+
+class BucketModel(Model):
+    """One bar of a histogram: from `start` to the next bar's start."""
+
+    start: Moment
+    count: int
+
+
+class ValueCount(Model):
+    """How often a value occurs."""
+
+    value: str
+    count: int
+
+
+class FieldModel(Model):
+    """A path that can be searched."""
+
+    path: str
+    kind: str
+
+
+class FeedModel(Model):
+    """One feed since it was first seen; times in seconds."""
+
+    feed: str
+    source: str
+    received: int
+    events: int
+    findings: int
+    resources: int
+    duplicates: int
+    rejects: int
+    last_event_time: Moment | None
+    last_received_time: Moment | None
+    lag_seconds: float | None
+    rhythm_seconds: float | None
+    is_silent: bool
+
+
+class RuleModel(WithSeverity):
+    """A rule in force with what it has found."""
+
+    uid: str
+    title: str
+    description: str
+    kind: str
+    sources: tuple[str, ...]
+    tactics: tuple[str, ...]
+    techniques: tuple[str, ...]
+    false_positives: tuple[str, ...]
+    references: tuple[str, ...]
+    location: str
+    findings: int
+    matches: int
+    last_time: Moment | None
+
+
+class RejectModel(Model):
+    """A record that no mapping could read; `raw` is text, with escapes for bytes that are none."""
+
+    uid: str
+    feed: str
+    source: str
+    origin: str
+    position: int
+    received_time: Moment
+    reason: str
+    raw: str
+    raw_hash: str
+    size_bytes: int
+    is_replayable: bool
+
+
+class AuditModel(Model):
+    """One change, chained to the one before it by hash."""
+
+    seq: int
+    time: Moment
+    actor: str
+    action: str
+    object: str
+    details: str
+    previous_hash: str
+    hash: str
+
+
+class Me(Model):
+    """Who is signed in; `csrf` goes into the header `X-CSRF-Token` of every change."""
+
+    name: str
+    role: str
+    permissions: list[str]
+    csrf: str

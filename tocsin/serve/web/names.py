@@ -1,0 +1,34 @@
+"""Names of severities and statuses, and the short words of style that go with them.
+
+The names are OCSF's own words; templates show them through gettext.
+"""
+
+from typing import get_args
+
+from tocsin.incidents import Status
+
+SEVERITIES = {
+    6: "Fatal",
+    5: "Critical",
+    4: "High",
+    3: "Medium",
+    2: "Low",
+    1: "Informational",
+}
+"""OCSF `severity_id` to its caption, worst first."""
+
+STATUSES: tuple[Status, ...] = get_args(Status)
+"""The life of an incident, in order."""
+
+OPEN_STATUSES: tuple[Status, ...] = ("New", "In Progress", "On Hold")
+FINISHED_STATUSES: tuple[Status, ...] = ("Resolved", "Closed")
+
+
+def severity(severity_id: int) -> str:
+    """Return the caption of a severity; `Unknown` for 0 and numbers that OCSF does not name."""
+    return SEVERITIES.get(severity_id, "Unknown")
+
+
+def slug(name: str) -> str:
+    """Return a name as a word of style: `In Progress` gives `in-progress`."""
+    return "-".join(name.lower().split())

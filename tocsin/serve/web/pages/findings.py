@@ -1,0 +1,107 @@
+"""Findings: what each rule has found, and one finding with the events that it rests on."""
+
+import json
+from typing import TYPE_CHECKING
+
+from fastapi import Request
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from tocsin.serve.web import charts, names, rendering
+from tocsin.serve.web.event_lines import lines, rows
+from tocsin.serve.web.guard import console_of, guarded_router, operation, visitor_of
+from tocsin.serve.web.page import asked, asked_one_of, show, time_range
+from tocsin.serve.web.permissions import Permission
+from tocsin.store import FindingFilter
+
+if TYPE_CHECKING:
+    from tocsin.serve.web.ranges import TimeRange
+
+router = guarded_router()
+
+PAGE_SIZE = 100
+TREND_FINDINGS = 5_000
+SHOWN_MATCHES = 50
+VIEWS = ("rules", "list")
+ALERTS = ("alerts", "quiet")
+
+
+@operation(router, "GET", "/findings", Permission.READ, include_in_schema=False)
+def finding_list(request: Request) -> Response:
+    """Show findings by rule, or one by one where the address narrows them down."""
+    console, scope = console_of(request), visitor_of(request).scope
+    store, span = console.store, time_range(request, "7d")
+    which = finding_filter(request, span)
+    is_narrow = bool(which.rule_uid or which.entity or which.incident_uid)
+    view = asked_one_of(request, "view", VIEWS, "list" if is_narrow else "rules")
+    newest = store.findings.list(which, scope, limit=TREND_FINDINGS).rows
+    moments = [(row["last_time"], row["severity_id"]) for row in newest.to_pylist()]
+    cursor = asked(request, "cursor") or None
+    page = store.findings.list(which, scope, limit=PAGE_SIZE, cursor=cursor)
+    here = {name: value for name, value in request.query_params.items() if name != "cursor"}
+    return show(
+        request,
+        "findings.html",
+        active="findings",
+        span=span,
+        shown=view,
+        groups=store.findings.by_rule(which, scope) if view == "rules" else (),
+        findings=rows(page.rows) if view == "list" else [],
+        cursor=page.cursor if view == "list" else None,
+        count=store.findings.count(which, scope),
+        by_severity=store.findings.by_severity(which, scope),
+        trend=charts.by_severity(moments, span, rendering.url("/findings", here, view=view)),
+        rule=_rule(request, which.rule_uid or ""),
+    )
+
+
+@operation(router, "GET", "/findings/{uid}", Permission.READ, include_in_schema=False)
+def finding(request: Request, uid: str) -> Response:
+    """Show one finding: why, what about, and its events."""
+    console, scope = console_of(request), visitor_of(request).scope
+    found = rows(console.store.findings.get(uid, scope))
+    if not found:
+        raise HTTPException(404, "there is no such finding")
+    row = found[0]
+    matches = console.store.findings.matches(uid, scope, limit=SHOWN_MATCHES).rows
+    event_uids = tuple(str(row["event_uid"]) for row in rows(matches))
+    return show(
+        request,
+        "finding.html",
+        active="findings",
+        finding=row,
+        context=_context(str(row["context"])),
+        events=lines(console.store.events.many(event_uids, scope)),
+        rule=_rule(request, str(row["rule_uid"])),
+    )
+
+
+def finding_filter(request: Request, span: "TimeRange") -> FindingFilter:
+    """Return which findings the address asks for."""
+    severity = asked_one_of(request, "severity", [str(each) for each in names.SEVERITIES])
+    alert = asked_one_of(request, "alert", ALERTS)
+    return FindingFilter(
+        min_severity_id=int(severity) if severity else None,
+        rule_uid=asked(request, "rule") or None,
+        entity=asked(request, "entity") or None,
+        incident_uid=asked(request, "incident") or None,
+        is_alert={"": None, "alerts": True, "quiet": False}[alert],
+        account=asked(request, "account") or None,
+        since=span.start,
+        until=None if span.is_live else span.end,
+        text=asked(request, "text") or None,
+    )
+
+
+def _rule(request: Request, uid: str) -> object:
+    """Return the rule in force with this identifier; `None` where it was taken away."""
+    return next((rule for rule in console_of(request).rules() if rule.uid == uid), None)
+
+
+def _context(text: str) -> dict[str, object]:
+    """Return what a rule noted about its finding; anything but an object is one value."""
+    try:
+        parsed = json.loads(text or "{}")
+    except (ValueError, RecursionError):
+        return {"context": text}
+    return parsed if isinstance(parsed, dict) else {"context": parsed}
