@@ -1,0 +1,160 @@
+"""Read objects from S3, such as those of CloudTrail: announced by a queue, or listed by prefix."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from tocsin.collect.arrivals import Allowed, Arrivals, End
+from tocsin.collect.buckets import Account, Clients
+from tocsin.collect.listing import Listing, Standing
+from tocsin.collect.queue import Message, Queue
+from tocsin.collect.records import HISTORY, Span, fill
+from tocsin.errors import SettingsError
+from tocsin.ocsf import RawBatch
+
+Pause = Callable[[float], bool | None]
+"""Waits so many seconds; true when reading should end (`threading.Event().wait` fits)."""
+
+
+@dataclass(frozen=True, slots=True)
+class S3Settings:
+    """Where to read, and as whom.
+
+    Attributes:
+        feed: unique name, owner of the cursor.
+        source: the type of the records, which names their mapping.
+        buckets: what may be read, whatever a message in the queue says.
+        prefix: of the keys that may be read; with listing, of those that are.
+        unwrap: where a payload holds many records (`Records`), as the mapping says.
+        queue_url: of the SQS queue that announces new objects; `None` lists instead.
+        follow: with listing: list again and again. One pass otherwise.
+        poll_seconds: with listing: time between passes.
+        visibility_seconds: how long a message stays in hand unless extended, which it is.
+        wait_seconds: how long SQS holds the line open for a message, at most 20.
+        max_receives: after how many receipts a message about a missing object becomes a reject.
+        region: of queue and buckets; `None` takes the environment's.
+        endpoint_url: of a stand-in for AWS; `None` for AWS itself.
+        role_arn: role to assume; `None` uses the credentials of the environment.
+        external_id: what the role's trust policy asks for.
+    """
+
+    feed: str
+    source: str
+    buckets: tuple[str, ...]
+    prefix: str = ""
+    unwrap: str | None = None
+    queue_url: str | None = None
+    follow: bool = True
+    poll_seconds: float = 300.0
+    visibility_seconds: int = 300
+    wait_seconds: int = 10
+    max_receives: int = 5
+    region: str | None = None
+    endpoint_url: str | None = None
+    role_arn: str | None = None
+    external_id: str | None = None
+
+
+class S3:
+    """Reads objects from S3.
+
+    Attributes:
+        counts: objects and messages that gave no records, by kind; see `Arrivals`.
+    """
+
+    def __init__(self, settings: S3Settings, *, pause: Pause = time.sleep) -> None:
+        """Take where to read; nothing is opened yet.
+
+        Raises:
+            SettingsError: no bucket is named.
+        """
+        if not settings.buckets:
+            raise SettingsError(f"{settings.feed}: name the buckets that may be read")
+        self._settings = settings
+        self._pause = pause
+        self._clients = Clients(
+            Account(
+                region=settings.region,
+                endpoint_url=settings.endpoint_url,
+                role_arn=settings.role_arn,
+                external_id=settings.external_id,
+            )
+        )
+        self._queue: Queue | None = None
+        self.counts: Counter[str] = Counter()
+
+    def read(self, cursor: str | None) -> Iterator[RawBatch]:
+        """Yield what comes after `cursor`; see `Source.read`. A queue keeps its place itself."""
+        if self._settings.queue_url is None:
+            yield from self._read_listing(cursor)
+        else:
+            yield from self._read_queue(self._settings.queue_url)
+
+    def acknowledge(self, batch: RawBatch) -> None:
+        """Delete the messages whose objects are committed with this batch; see `Source`."""
+        receipt = batch.receipt
+        if self._queue is not None and isinstance(receipt, tuple):
+            ended = [message for message in receipt if isinstance(message, Message)]
+            if ended:
+                self._queue.delete(ended)
+
+    def _read_queue(self, queue_url: str) -> Iterator[RawBatch]:
+        settings = self._settings
+        self._queue = queue = Queue(
+            self._clients.sqs,
+            queue_url,
+            visibility_seconds=settings.visibility_seconds,
+            wait_seconds=settings.wait_seconds,
+        )
+        arrivals = Arrivals(
+            self._clients.s3,
+            queue,
+            allowed=Allowed(settings.buckets, settings.prefix),
+            unwrap=settings.unwrap,
+            max_receives=settings.max_receives,
+            counts=self.counts,
+        )
+        with queue.keeping():
+            for filled in fill(self._rounds(arrivals), HISTORY, settings.source):
+                ended = tuple(mark.message for mark, _ in filled.marks if mark is not None)
+                yield self._batch(filled.records, filled.rejects, None, ended)
+
+    def _rounds(self, arrivals: Arrivals) -> Iterator[tuple[End | None, Span] | None]:
+        while not self._pause(0):
+            yield from arrivals.read_round()
+
+    def _read_listing(self, cursor: str | None) -> Iterator[RawBatch]:
+        settings = self._settings
+        listing = Listing(self._clients.s3, settings.buckets, settings.prefix, settings.unwrap)
+        standing = Standing.of(cursor)
+        passes = self._passes(listing, standing)
+        for filled in fill(passes, HISTORY, settings.source):
+            mark, resume = filled.marks[-1]
+            yield self._batch(filled.records, filled.rejects, mark.cursor(resume), None)
+
+    def _passes(
+        self, listing: Listing, standing: Standing
+    ) -> Iterator[tuple[Standing, Span] | None]:
+        while True:
+            for entry in listing.read_pass(standing):
+                standing = entry[0]
+                yield entry
+            yield None
+            if not self._settings.follow or self._pause(self._settings.poll_seconds):
+                return
+            standing = standing.next_pass()
+
+    def _batch(
+        self, records: pa.Table, rejects: pa.Table, cursor: str | None, receipt: object
+    ) -> RawBatch:
+        return RawBatch(
+            source=self._settings.source,
+            feed=self._settings.feed,
+            records=records,
+            cursor=cursor,
+            receipt=receipt,
+            rejects=rejects,
+        )
