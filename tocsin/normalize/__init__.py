@@ -4,6 +4,8 @@ A mapping file says how; `apply` is the whole of it: records in, events and reje
 exception because of a record.
 """
 
+from tocsin.normalize.applying import Normalized, apply
+from tocsin.normalize.mapping import Mapping, load_mapping
 from tocsin.normalize.unwrapping import Unwrapped, unwrap
 
-__all__ = ["Unwrapped", "unwrap"]
+__all__ = ["Mapping", "Normalized", "Unwrapped", "apply", "load_mapping", "unwrap"]

@@ -1,0 +1,234 @@
+"""Apply a mapping to a batch: every record becomes an event or a reject, whatever it holds.
+
+The order of work: limits on raw bytes, one statement over what passed, identifiers. A statement
+that fails on some record is run again on halves of the batch, so that only that record is refused.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tocsin.normalize.engine import FEED, Engine
+from tocsin.normalize.limits import RefusedError, examine
+from tocsin.normalize.mapping import Mapping
+from tocsin.ocsf import RawBatch, identifiers, schemas
+
+KEPT_REJECT_BYTES = 64 << 10
+NO_TIME = "no_time"
+
+_SLICE_RECORDS = 20_000
+_EARLIEST = pa.scalar(31 * 86_400_000_000, pa.duration("us"))
+_LATEST = pa.scalar(86_400_000_000, pa.duration("us"))
+
+
+@dataclass(frozen=True, slots=True)
+class Normalized:
+    """What became of a batch; events, findings, resources and rejects together are its records.
+
+    Attributes:
+        events: `ocsf.schemas.EVENT_COLUMNS` and the OCSF attributes of the mapping.
+        findings: rows of `ocsf.schemas.FINDINGS`, for sources that give findings.
+        resources: rows of `ocsf.schemas.RESOURCES`, for sources that describe things.
+        rejects: rows of `ocsf.schemas.REJECTS`; `reason` starts with a stable code: `empty`,
+            `not_utf8`, `not_json`, `not_object`, `too_large`, `too_deep`, `too_many_values`,
+            `number_out_of_range`, `bad_time`, `unrecognized`, `mapping_failed`.
+    """
+
+    events: pa.Table
+    findings: pa.Table
+    resources: pa.Table
+    rejects: pa.Table
+
+
+def apply(mapping: Mapping, batch: RawBatch) -> Normalized:
+    """Turn the records of `batch` into events; never raises because of a record.
+
+    An event's time is that of the record. A record without any time takes that of its receipt and
+    the flag `no_time`; one whose time cannot be read is a reject (`bad_time`). An event's `day`
+    is its own when that lies within 31 days before and one after the receipt, else the day of
+    receipt, and then it is `skewed`. `batch.rejects` are not looked at.
+
+    Returns:
+        Events in the order of the records, and rejects. Findings and resources are empty: no
+        mapping gives them yet.
+    """
+    parts = [
+        _Slice(mapping, batch.source, batch.records.slice(start, _SLICE_RECORDS)).normalized()
+        for start in range(0, batch.records.num_rows, _SLICE_RECORDS)
+    ]
+    return Normalized(
+        events=pa.concat_tables([mapping.schema.empty_table(), *(events for events, _ in parts)]),
+        findings=schemas.FINDINGS.empty_table(),
+        resources=schemas.RESOURCES.empty_table(),
+        rejects=pa.concat_tables(
+            [schemas.REJECTS.empty_table(), *(rejects for _, rejects in parts)]
+        ),
+    )
+
+
+class _Slice:
+    """A part of a batch small enough to be held several times."""
+
+    def __init__(self, mapping: Mapping, source: str, records: pa.Table) -> None:
+        self._mapping = mapping
+        self._source = source
+        self._records = records.combine_chunks()
+        self._raws: list[bytes] = self._records.column("raw").to_pylist()
+        self._reasons: dict[int, str] = {}
+        self._flags: dict[int, tuple[str, ...]] = {}
+
+    def normalized(self) -> tuple[pa.Table, pa.Table]:
+        good = self._examined()
+        found = self._mapped(good)
+        return self._events(found), self._rejects()
+
+    def _examined(self) -> list[int]:
+        """Return the indices of records that may be parsed; note why others may not."""
+        good = []
+        for index, raw in enumerate(self._raws):
+            try:
+                flags = examine(raw)
+            except RefusedError as refusal:
+                self._reasons[index] = str(refusal)
+                continue
+            good.append(index)
+            if flags:
+                self._flags[index] = flags
+        return good
+
+    def _mapped(self, good: list[int]) -> pa.Table:
+        """Return a row of the statement for each good record that it can read."""
+        indices = pa.array(good, pa.int32())
+        whole = len(good) == len(self._raws)
+        taken = self._records if whole else self._records.take(indices)
+        feed = pa.table(
+            [indices, taken.column("received_time"), taken.column("raw").cast(pa.string())],
+            schema=FEED,
+        )
+        with self._mapping.engine() as engine:
+            rows = pa.concat_tables(self._run(engine, feed)).combine_chunks()
+        return self._without_rejects(rows.sort_by("row number") if not _in_order(rows) else rows)
+
+    def _run(self, engine: Engine, feed: pa.Table) -> list[pa.Table]:
+        try:
+            return [engine.run(feed)]
+        except duckdb.Error as error:
+            if feed.num_rows > 1:
+                half = feed.num_rows // 2
+                return [*self._run(engine, feed[:half]), *self._run(engine, feed[half:])]
+            message = str(error).splitlines()[0]
+            self._reasons[feed.column("row number")[0].as_py()] = f"mapping_failed: {message}"
+            return [engine.run(FEED.empty_table())]
+
+    def _without_rejects(self, rows: pa.Table) -> pa.Table:
+        is_read = rows.column("is read")
+        is_accepted = rows.column("is accepted")
+        has_time = pc.is_valid(rows.column("time"))
+        is_event = pc.and_(pc.and_(is_read, is_accepted), has_time)
+        if pc.all(is_event).as_py() is not False:
+            return rows
+        columns = (rows.column("row number"), is_read, is_accepted)
+        for index, read, accepted in zip(*(c.to_pylist() for c in columns), strict=True):
+            if not read:
+                self._reasons[index] = "not_json: the parser of the store cannot read it"
+            elif not accepted:
+                self._reasons[index] = f"unrecognized: not a record of {self._mapping.source}"
+        refused = rows.filter(pc.invert(is_event)).column("row number").to_pylist()
+        for index in refused:
+            self._reasons.setdefault(index, "bad_time: the time of the record cannot be read")
+        return rows.filter(is_event)
+
+    def _events(self, rows: pa.Table) -> pa.Table:
+        numbers = rows.column("row number")
+        indices = numbers.to_pylist()
+        records = self._records if len(indices) == len(self._raws) else self._records.take(numbers)
+        received = records.column("received_time")
+        skewed = _skewed(rows.column("time"), received)
+        day = pc.if_else(skewed, received, rows.column("time")).cast(pa.date32())
+        computed = {
+            "event_uid": self._uids(indices, rows.column("native id").to_pylist()),
+            "source": pa.repeat(pa.scalar(self._mapping.source), len(indices)),
+            "skewed": skewed,
+            "day": day,
+            "flags": self._flag_lists(indices, rows),
+            "raw_data": records.column("raw").cast(pa.string()),
+        }
+        columns = []
+        for field in self._mapping.schema:
+            name = field.name
+            if name in computed:
+                columns.append(computed[name])
+            elif name in ("received_time", "origin", "position"):
+                columns.append(records.column(name))
+            else:
+                columns.append(rows.column(name))
+        return pa.table(columns, schema=self._mapping.schema)
+
+    def _uids(self, indices: Sequence[int], native: Sequence[str | None]) -> pa.Array:
+        """Return the identifiers of events: `identifiers.derive`, its common start hashed once."""
+        start = blake2b(digest_size=16)
+        start.update(_measured(self._mapping.source.encode()))
+        origins = self._records.column("origin")
+        positions = self._records.column("position")
+        uids = []
+        for index, name in zip(indices, native, strict=True):
+            own = name or f"{origins[index].as_py()}#{positions[index].as_py()}"
+            raw = self._raws[index]
+            digest = start.copy()
+            digest.update(_measured(own.encode("utf-8", "surrogatepass")))
+            digest.update(len(raw).to_bytes(8, "big"))
+            digest.update(raw)
+            uids.append(f"evt_{digest.hexdigest()}")
+        return pa.array(uids, pa.string())
+
+    def _flag_lists(self, indices: Sequence[int], rows: pa.Table) -> pa.Array:
+        has_time = rows.column("has time")
+        if not self._flags and pc.all(has_time).as_py() is not False:
+            return pa.nulls(len(indices), pa.list_(pa.string()))
+        lists = []
+        for index, timed in zip(indices, has_time.to_pylist(), strict=True):
+            flags = (*self._flags.get(index, ()), *(() if timed else (NO_TIME,)))
+            lists.append(list(flags) or None)
+        return pa.array(lists, pa.list_(pa.string()))
+
+    def _rejects(self) -> pa.Table:
+        rows = []
+        for index in sorted(self._reasons):
+            raw = self._raws[index]
+            record = self._records.slice(index, 1)
+            rows.append(
+                {
+                    "source": self._source,
+                    "origin": record.column("origin")[0].as_py(),
+                    "position": record.column("position")[0].as_py(),
+                    "received_time": record.column("received_time")[0],
+                    "reason": self._reasons[index],
+                    "raw": raw[:KEPT_REJECT_BYTES],
+                    "raw_hash": identifiers.content_hash(raw),
+                    "size_bytes": len(raw),
+                    "is_replayable": len(raw) <= KEPT_REJECT_BYTES,
+                }
+            )
+        return pa.Table.from_pylist(rows, schema=schemas.REJECTS)
+
+
+def _measured(content: bytes) -> bytes:
+    return len(content).to_bytes(8, "big") + content
+
+
+def _in_order(rows: pa.Table) -> bool:
+    numbers = rows.column("row number")
+    if len(numbers) < 2:
+        return True
+    return bool(pc.all(pc.less(numbers[:-1], numbers[1:])).as_py())
+
+
+def _skewed(time: pa.ChunkedArray, received: pa.ChunkedArray) -> pa.Array:
+    """Say which times are too far from their receipt to choose a partition."""
+    early = pc.less(time, pc.subtract(received, _EARLIEST))
+    late = pc.greater(time, pc.add(received, _LATEST))
+    return pc.or_(early, late)

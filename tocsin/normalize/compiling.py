@@ -1,0 +1,386 @@
+"""Compile a mapping file into one SQL statement over the view `feed`.
+
+The layers, each a SELECT around the one before: the record is parsed once and its declared fields
+become columns; derived names are added; the class is chosen; every OCSF attribute is computed;
+observables point at the values. Names of our own hold a space: no declared field meets them.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from collections.abc import Mapping as Map
+from dataclasses import dataclass
+
+from tocsin.errors import MappingError
+from tocsin.normalize.definition import TYPES, ClassPart, Definition
+from tocsin.normalize.enumerations import activity_columns, severity_columns, status_columns
+from tocsin.normalize.expressions import (
+    Expression,
+    Scope,
+    Structure,
+    Written,
+    check,
+    constant,
+    parse,
+)
+from tocsin.normalize.targets import Target, resolve, sql_type
+from tocsin.ocsf import classes
+
+CLASS_NUMBER = '"class number"'
+NEVER_EARLIER = "TIMESTAMP '0001-01-01 00:00:00'"
+NEVER_LATER = "TIMESTAMP '9999-12-31 23:59:59.999999'"
+
+_SET_BY_TOCSIN = frozenset(
+    ("class_uid", "class_name", "category_uid", "category_name", "activity_id", "activity_name")
+    + ("type_uid", "type_name", "severity_id", "status_id", "time", "raw_data", "observables")
+    + ("unmapped", "metadata.version", "metadata.uid", "metadata.product", "metadata.profiles")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A mapping as SQL.
+
+    Attributes:
+        sql: the statement over `feed`.
+        targets: what each OCSF path of the mapping is, by path.
+        fields: the one-to-one pairs, native path by OCSF path.
+        inputs: native paths that each OCSF path is computed from.
+    """
+
+    sql: str
+    targets: Map[str, Target]
+    fields: Map[str, str]
+    inputs: Map[str, frozenset[str]]
+
+
+def compile_mapping(definition: Definition, macros: frozenset[str]) -> Compiled:
+    """Compile a mapping file.
+
+    Raises:
+        MappingError: with the line, for unknown fields, functions, classes, names and OCSF paths.
+    """
+    return _Compiler(definition, macros).compiled()
+
+
+@dataclass(frozen=True, slots=True)
+class _Leaf:
+    """One OCSF attribute: its value for every class and where single classes differ."""
+
+    target: Target
+    common: Expression | None
+    by_class: Map[int, Expression]
+
+    def sql(self) -> str:
+        common = self._cast(self.common) if self.common else "NULL"
+        if not self.by_class:
+            return common
+        whens = "".join(
+            f" WHEN {number} THEN {self._cast(value)}" for number, value in self.by_class.items()
+        )
+        return f"CASE {CLASS_NUMBER}{whens} ELSE {common} END"
+
+    def _cast(self, value: Expression) -> str:
+        kind = sql_type(self.target.attribute)
+        return f"TRY_CAST({value.sql} AS {kind})" if kind else value.sql
+
+
+class _Compiler:
+    def __init__(self, definition: Definition, macros: frozenset[str]) -> None:
+        self._definition = definition
+        self._macros = macros
+        self._scope: dict[str, Structure | None] = dict(definition.record)
+        written = list(_all_written(definition))
+        self._trees = dict(zip(map(id, written), parse(written), strict=True))
+        self._derived = {
+            name: self._derive(name, item) for name, item in definition.derived.items()
+        }
+        self._classes = [self._class(part) for part in definition.classes]
+
+    def compiled(self) -> Compiled:
+        leaves = self._leaves()
+        sql = self._observed(self._final(self._classified(self._derived_layers()), leaves), leaves)
+        return Compiled(
+            sql=sql,
+            targets={path: leaf.target for path, leaf in leaves.items()},
+            fields={
+                path: leaf.common.field
+                for path, leaf in leaves.items()
+                if leaf.common and leaf.common.field and not leaf.by_class
+                if leaf.common.field.split(".")[0] in self._definition.record
+            },
+            inputs={path: self._inputs(leaf) for path, leaf in leaves.items()},
+        )
+
+    def _check(self, written: Written) -> Expression:
+        scope: Scope = self._scope
+        return check(written, self._trees[id(written)], scope, self._macros)
+
+    def _derive(self, name: str, written: Written) -> Expression:
+        if not name.isidentifier() or name.lower() in map(str.lower, self._scope):
+            message = f"{name!r} cannot name a derived value: not a plain name, or taken"
+            raise MappingError(message, written.location)
+        expression = self._check(written)
+        self._scope[name] = None
+        return expression
+
+    def _class(self, part: ClassPart) -> classes.EventClass:
+        try:
+            found = classes.class_named(part.name)
+        except classes.UnknownNameError as error:
+            raise MappingError(str(error), part.location) from error
+        if found.uid == 0:
+            raise MappingError("the base event says nothing; choose a class", part.location)
+        return found
+
+    def _derived_layers(self) -> str:
+        """Return the SELECT with all fields and derived names as columns."""
+        structure = json.dumps(_json_structure(self._definition.record)).replace("'", "''")
+        fields = []
+        for name, kind in self._definition.record.items():
+            column = f'r."{name}"'
+            if kind == "timestamp":
+                fields.append(f'{column} AS "{name} as text"')
+                column = f"TRY_CAST({column} AS TIMESTAMPTZ)::TIMESTAMP"
+            fields.append(f'{column} AS "{name}"')
+        layer = (
+            'SELECT "row number", "received time", r IS NOT NULL AS "is read", '
+            f"{', '.join(fields)} "
+            'FROM (SELECT "row number", "received time", '
+            f"TRY(from_json(\"raw text\", '{structure}')) AS r FROM feed)"
+        )
+        for group in _in_order(self._derived):
+            added = ", ".join(f'{self._derived[name].sql} AS "{name}"' for name in group)
+            layer = f"SELECT *, {added} FROM ({layer})"
+        return layer
+
+    def _classified(self, layer: str) -> str:
+        whens = "".join(
+            f" WHEN {self._check(part.when).sql} THEN {number}"
+            for number, part in enumerate(self._definition.classes)
+            if part.when is not None
+        )
+        last = len(self._classes) - 1
+        number = f"CASE{whens} ELSE {last} END" if whens else str(last)
+        time = self._check(self._definition.time)
+        accept = self._check(self._definition.accept).sql if self._definition.accept else "true"
+        activity, name = activity_columns(
+            [
+                (event_class, self._check(part.activity), part.activity.location)
+                for event_class, part in zip(self._classes, self._definition.classes, strict=True)
+            ]
+        )
+        return (
+            f"SELECT *, {activity} AS activity_id, {name} FROM ("
+            f'SELECT *, {number} AS {CLASS_NUMBER}, coalesce({accept}, false) AS "is accepted", '
+            f'TRY_CAST({time.sql} AS TIMESTAMP) AS "native time", '
+            f'{self._has_time(time)} AS "has time" FROM ({layer}))'
+        )
+
+    def _has_time(self, time: Expression) -> str:
+        """Return the condition that the record says a time at all, readable or not."""
+        kinds = self._definition.record
+        columns = sorted(time.columns)
+        tests = [
+            f'"{column} as text" IS NOT NULL'
+            if kinds.get(column) == "timestamp"
+            else "(" + ".".join(f'"{name}"' for name in column.split(".")) + ") IS NOT NULL"
+            for column in columns
+        ]
+        return f"({' OR '.join(tests)})" if tests else "true"
+
+    def _final(self, layer: str, leaves: Map[str, _Leaf]) -> str:
+        numbered = list(enumerate(self._classes))
+        uid = self._check(self._definition.uid)
+        columns = [
+            '"row number"',
+            '"is read"',
+            '"is accepted"',
+            f'CASE WHEN "native time" BETWEEN {NEVER_EARLIER} AND {NEVER_LATER} THEN "native time" '
+            'WHEN NOT "has time" THEN "received time" END AS time',
+            '"has time"',
+            f'TRY_CAST({uid.sql} AS VARCHAR) AS "native id"',
+            f"{_by_class((n, str(c.uid)) for n, c in numbered)}::INTEGER AS class_uid",
+            f"{_by_class((n, _text(c.name)) for n, c in numbered)} AS class_name",
+            f"{_by_class((n, str(c.category_uid)) for n, c in numbered)}::INTEGER AS category_uid",
+            "activity_id::INTEGER AS activity_id",
+            "activity_name",
+            *severity_columns(self._named("severity")),
+            *status_columns(self._named("status")),
+            *(f'{sql} AS "{name}"' for name, sql in _structs(leaves).items()),
+        ]
+        return f"SELECT {', '.join(columns)} FROM ({layer})"
+
+    def _observed(self, layer: str, leaves: Map[str, _Leaf]) -> str:
+        observables = observables_sql(self._definition.observables, leaves)
+        return (
+            "SELECT *, class_uid::BIGINT * 100 + activity_id AS type_uid, "
+            f"{observables} AS observables FROM ({layer})"
+        )
+
+    def _named(self, name: str) -> tuple[Expression, Written] | None:
+        for part in self._definition.classes:
+            if name in part.event:
+                message = f"`{name}` belongs under the common `event`"
+                raise MappingError(message, part.event[name].location)
+        written = self._definition.event.get(name)
+        return (self._check(written), written) if written else None
+
+    def _leaves(self) -> dict[str, _Leaf]:
+        common = {
+            path: self._leaf_value(path, written, self._classes)
+            for path, written in self._definition.event.items()
+            if path not in ("status", "severity")
+        }
+        special: dict[str, dict[int, tuple[Target, Expression]]] = {}
+        for number, part in enumerate(self._definition.classes):
+            for path, written in part.event.items():
+                value = self._leaf_value(path, written, [self._classes[number]])
+                special.setdefault(path, {})[number] = value
+        leaves = self._metadata()
+        for path in [*common, *(path for path in special if path not in common)]:
+            by_class = special.get(path, {})
+            target = common[path][0] if path in common else next(iter(by_class.values()))[0]
+            leaves[path] = _Leaf(
+                target,
+                common[path][1] if path in common else None,
+                {number: value for number, (_, value) in by_class.items()},
+            )
+        _refuse_overlaps(leaves)
+        return leaves
+
+    def _leaf_value(
+        self, path: str, written: Written, among: Sequence[classes.EventClass]
+    ) -> tuple[Target, Expression]:
+        if any(path == own or path.startswith(f"{own}.") for own in _SET_BY_TOCSIN):
+            raise MappingError(f"{path!r} is set by Tocsin itself", written.location)
+        return resolve(path, among, written.location), self._check(written)
+
+    def _metadata(self) -> dict[str, _Leaf]:
+        """Return the leaves of `metadata` that every event has."""
+        uid = self._definition.uid
+        texts = {
+            "metadata.version": _text(classes.VERSION),
+            "metadata.product.vendor_name": _text(self._definition.vendor_name),
+            "metadata.product.name": _text(self._definition.product_name),
+        }
+        if self._definition.profiles:
+            profiles = ", ".join(map(_text, self._definition.profiles))
+            texts["metadata.profiles"] = f"[{profiles}]"
+        leaves = {
+            path: _Leaf(
+                resolve(path, self._classes, uid.location),
+                constant(sql),
+                {},
+            )
+            for path, sql in texts.items()
+        }
+        origin = "metadata.original_event_uid"
+        leaves[origin] = _Leaf(resolve(origin, self._classes, uid.location), self._check(uid), {})
+        return leaves
+
+    def _inputs(self, leaf: _Leaf) -> frozenset[str]:
+        """Return the native paths behind a leaf, through derived names and the choice of class."""
+        values = [*leaf.by_class.values(), *([leaf.common] if leaf.common else [])]
+        columns = {column for value in values for column in value.columns}
+        while derived := {column for column in columns if column.split(".")[0] in self._derived}:
+            columns -= derived
+            for column in derived:
+                columns |= self._derived[column.split(".")[0]].columns
+        return frozenset(columns)
+
+
+def _all_written(definition: Definition) -> Iterator[Written]:
+    yield definition.uid
+    yield definition.time
+    if definition.accept:
+        yield definition.accept
+    yield from definition.derived.values()
+    yield from definition.event.values()
+    for part in definition.classes:
+        if part.when:
+            yield part.when
+        yield part.activity
+        yield from part.event.values()
+
+
+def _json_structure(structure: Structure) -> object:
+    if isinstance(structure, str):
+        return TYPES[structure]
+    if isinstance(structure, Map):
+        return {name: _json_structure(inner) for name, inner in structure.items()}
+    return [_json_structure(structure[0])]
+
+
+def _in_order(derived: Map[str, Expression]) -> list[list[str]]:
+    """Group derived names so that each group needs only the ones before it."""
+    groups: list[list[str]] = []
+    level: dict[str, int] = {}
+    for name, expression in derived.items():
+        used = [level[c.split(".")[0]] for c in expression.columns if c.split(".")[0] in level]
+        level[name] = max(used, default=-1) + 1
+        while len(groups) <= level[name]:
+            groups.append([])
+        groups[level[name]].append(name)
+    return groups
+
+
+def _by_class(values: Iterator[tuple[int, str]]) -> str:
+    pairs = list(values)
+    whens = "".join(f" WHEN {number} THEN {value}" for number, value in pairs[:-1])
+    return f"CASE {CLASS_NUMBER}{whens} ELSE {pairs[-1][1]} END" if whens else pairs[-1][1]
+
+
+def _refuse_overlaps(leaves: Map[str, _Leaf]) -> None:
+    for path, leaf in leaves.items():
+        parts = path.split(".")
+        for length in range(1, len(parts)):
+            whole = ".".join(parts[:length])
+            if whole in leaves:
+                message = f"{path!r} lies inside {whole!r}, which is given as a whole"
+                raise MappingError(message, leaf.target.location)
+
+
+def _structs(leaves: Map[str, _Leaf]) -> dict[str, str]:
+    """Return the SQL of each top-level attribute, its leaves packed into structs."""
+    tree: dict[str, object] = {}
+    for path, leaf in leaves.items():
+        *parents, name = path.split(".")
+        inside = tree
+        for parent in parents:
+            inside = inside.setdefault(parent, {})  # type: ignore[assignment] # filled below only
+        inside[name] = leaf.sql()
+    return {name: _packed(value) for name, value in tree.items()}
+
+
+def _packed(value: object) -> str:
+    if not isinstance(value, dict):
+        return str(value)
+    inner = ", ".join(f'"{name}" := {_packed(child)}' for name, child in value.items())
+    return f"struct_pack({inner})"
+
+
+def observables_sql(paths: Sequence[Written], leaves: Map[str, _Leaf]) -> str:
+    """Return the SQL of `observables`: name, kind and value of each of `paths` that is filled.
+
+    Raises:
+        MappingError: for a path that the mapping does not fill or that is no kind of observable.
+    """
+    pointers = []
+    for written in paths:
+        path = written.text
+        leaf = leaves.get(path)
+        if leaf is None:
+            raise MappingError(f"{path!r} is not filled under `event`", written.location)
+        kind = leaf.target.attribute.observable_id
+        if not kind:
+            message = f"OCSF has no kind of observable for {path!r}"
+            raise MappingError(message, written.location)
+        column = ".".join(f'"{name}"' for name in path.split("."))
+        pointers.append(f"{{name: {_text(path)}, type_id: {kind}, value: {column}::VARCHAR}}")
+    if not pointers:
+        return "NULL::STRUCT(name VARCHAR, type_id INTEGER, value VARCHAR)[]"
+    return f"list_filter([{', '.join(pointers)}], lambda o: o.value IS NOT NULL)"
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"

@@ -1,0 +1,287 @@
+"""Read a mapping file into its parts, each expression with the line it stands on.
+
+Nothing is compiled here; what the parts may say is checked in `compiling`.
+"""
+
+from collections.abc import Mapping as Map
+from dataclasses import dataclass
+
+from tocsin.errors import ContentError, Location, MappingError
+from tocsin.normalize.expressions import Structure, Written
+from tocsin.ocsf import yaml_text
+
+Path = tuple[str | int, ...]
+
+TYPES = {
+    "text": "VARCHAR",
+    "integer": "BIGINT",
+    "number": "DOUBLE",
+    "boolean": "BOOLEAN",
+    "json": "JSON",
+    "timestamp": "VARCHAR",
+}
+"""Types of declared fields and how they are read; a timestamp is read as text and then converted,
+so that a broken one is told from a missing one."""
+
+_KEYS = frozenset(
+    ("source", "product", "profiles", "record", "unwrap", "accept", "uid", "time", "derived")
+    + ("event", "classes", "observables", "trust", "example", "samples")
+)
+_REQUIRED = ("source", "product", "record", "uid", "time", "event", "classes", "example")
+_LABELS = ("provider", "agent")
+
+
+@dataclass(frozen=True, slots=True)
+class ClassPart:
+    """One entry of `classes`: `when` is `None` for the last, which takes the rest."""
+
+    name: str
+    when: Written | None
+    activity: Written
+    event: Map[str, Written]
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A record, laid over the mapping's example, and what its event must hold."""
+
+    name: str
+    record: Map[str, object]
+    event: Map[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A mapping file.
+
+    Attributes:
+        record: declared native fields; the rest of a record stays in its raw text.
+        accept: the condition without which a record is a reject, `None` to take every object.
+        derived: named expressions that others may use; a later one may use an earlier one.
+        event: expressions for every class, by OCSF path.
+        trust: label of each declared path that an outsider cannot choose.
+    """
+
+    location: str
+    source: str
+    vendor_name: str
+    product_name: str
+    profiles: tuple[str, ...]
+    record: Map[str, Structure]
+    unwrap: str | None
+    accept: Written | None
+    uid: Written
+    time: Written
+    derived: Map[str, Written]
+    event: Map[str, Written]
+    classes: tuple[ClassPart, ...]
+    observables: tuple[Written, ...]
+    trust: Map[str, str]
+    example: Map[str, object]
+    samples: tuple[Sample, ...]
+
+
+def read_definition(text: str, location: str) -> Definition:
+    """Read a mapping file.
+
+    Raises:
+        MappingError: with the line, for anything that is not the form of a mapping.
+    """
+    try:
+        document = yaml_text.load(text, location)
+    except ContentError as error:
+        raise MappingError(error.message, error.location) from error
+    return _Reader(document, location).definition()
+
+
+class _Reader:
+    def __init__(self, document: yaml_text.Document, location: str) -> None:
+        self._document = document
+        self._location = location
+
+    def definition(self) -> Definition:
+        root = self._mapping(self._document.value, ())
+        for key in root:
+            if key not in _KEYS:
+                raise self._error(f"unknown key {key!r}; known are {', '.join(sorted(_KEYS))}", key)
+        for key in _REQUIRED:
+            if key not in root:
+                raise self._error(f"the key {key!r} is missing")
+        product = self._mapping(root["product"], ("product",))
+        record = self._record(root["record"])
+        accept = root.get("accept")
+        unwrap = root.get("unwrap")
+        return Definition(
+            location=self._location,
+            source=self._text(root["source"], ("source",)),
+            vendor_name=self._text(product.get("vendor_name"), ("product", "vendor_name")),
+            product_name=self._text(product.get("name"), ("product", "name")),
+            profiles=tuple(self._texts(root.get("profiles", []), ("profiles",))),
+            record=record,
+            unwrap=None if unwrap is None else self._text(unwrap, ("unwrap",)),
+            accept=None if accept is None else self._written(accept, ("accept",)),
+            uid=self._written(root["uid"], ("uid",)),
+            time=self._written(root["time"], ("time",)),
+            derived=self._expressions(root.get("derived", {}), ("derived",)),
+            event=self._expressions(root["event"], ("event",)),
+            classes=self._classes(root["classes"]),
+            observables=tuple(
+                Written(path, self._at("observables", index))
+                for index, path in enumerate(
+                    self._texts(root.get("observables", []), ("observables",))
+                )
+            ),
+            trust=self._trust(root.get("trust", {}), record),
+            example=self._mapping(root["example"], ("example",)),
+            samples=self._samples(root.get("samples", [])),
+        )
+
+    def _record(self, value: object) -> Map[str, Structure]:
+        structure = self._structure(value, ("record",))
+        if not isinstance(structure, dict):
+            raise self._error("`record` must name the fields that are read", "record")
+        return structure
+
+    def _structure(self, value: object, path: Path) -> Structure:
+        if isinstance(value, str) and value in TYPES:
+            if value == "timestamp" and len(path) != 2:
+                raise self._error("a timestamp must be a field of the record itself", *path)
+            return value
+        if isinstance(value, list) and len(value) == 1:
+            return [self._structure(value[0], (*path, 0))]
+        if isinstance(value, dict) and value:
+            self._distinct(list(value), path)
+            return {key: self._structure(inner, (*path, key)) for key, inner in value.items()}
+        raise self._error(
+            f"a field is one of {', '.join(TYPES)}, an object of fields or a list of one", *path
+        )
+
+    def _distinct(self, keys: list[str], path: Path) -> None:
+        lowered: dict[str, str] = {}
+        for key in keys:
+            # DuckDB reads the names of fields without regard to case.
+            twin = lowered.setdefault(key.lower(), key)
+            if twin != key:
+                raise self._error(f"{twin!r} and {key!r} differ only in case", *path, key)
+            if " " in key or '"' in key:
+                raise self._error(f"the field name {key!r} cannot be used", *path, key)
+
+    def _classes(self, value: object) -> tuple[ClassPart, ...]:
+        entries = self._list(value, ("classes",))
+        parts = tuple(self._class(entry, index) for index, entry in enumerate(entries))
+        if not parts or parts[-1].when is not None or any(part.when is None for part in parts[:-1]):
+            message = "the last class, and only the last, has no `when`: it takes the rest"
+            raise self._error(message, "classes", max(len(parts) - 1, 0))
+        return parts
+
+    def _class(self, value: object, index: int) -> ClassPart:
+        path: Path = ("classes", index)
+        entry = self._mapping(value, path)
+        unknown = sorted(set(entry) - {"class", "when", "activity", "event"})
+        if unknown or not {"class", "activity"} <= set(entry):
+            raise self._error("a class has `class`, `when`, `activity` and `event`", *path)
+        when = entry.get("when")
+        return ClassPart(
+            name=self._text(entry["class"], (*path, "class")),
+            when=None if when is None else self._written(when, (*path, "when")),
+            activity=self._named(entry["activity"], (*path, "activity")),
+            event=self._expressions(entry.get("event", {}), (*path, "event")),
+            location=self._at(*path, "class"),
+        )
+
+    def _trust(self, value: object, record: Map[str, Structure]) -> Map[str, str]:
+        labels: dict[str, str] = {}
+        for label, paths in self._mapping(value, ("trust",)).items():
+            if label not in _LABELS:
+                raise self._error(f"a trust label is one of {', '.join(_LABELS)}", "trust", label)
+            for index, path in enumerate(self._texts(paths, ("trust", label))):
+                if not is_declared(record, path):
+                    message = f"{path!r} is not declared under `record`"
+                    raise self._error(message, "trust", label, index)
+                labels[path] = label
+        return labels
+
+    def _samples(self, value: object) -> tuple[Sample, ...]:
+        samples = []
+        for index, entry in enumerate(self._list(value, ("samples",))):
+            path: Path = ("samples", index)
+            sample = self._mapping(entry, path)
+            if set(sample) != {"name", "record", "event"}:
+                raise self._error("a sample has `name`, `record` and `event`", *path)
+            samples.append(
+                Sample(
+                    name=self._text(sample["name"], (*path, "name")),
+                    record=self._mapping(sample["record"], (*path, "record")),
+                    event=self._mapping(sample["event"], (*path, "event")),
+                )
+            )
+        return tuple(samples)
+
+    def _expressions(self, value: object, path: Path) -> Map[str, Written]:
+        entries = self._mapping(value, path)
+        return {
+            key: (
+                self._named(inner, (*path, key))
+                if key in ("status", "severity")
+                else self._written(inner, (*path, key))
+            )
+            for key, inner in entries.items()
+        }
+
+    def _named(self, value: object, path: Path) -> Written:
+        """Read an expression that may also be one bare OCSF name: `logon`, `informational`."""
+        written = self._written(value, path)
+        bare = written.text.replace("_", "").replace(" ", "")
+        if bare.isalnum() and bare.islower():
+            return Written(f"'{written.text}'", written.location)
+        return written
+
+    def _written(self, value: object, path: Path) -> Written:
+        if isinstance(value, bool):
+            return Written(str(value).lower(), self._at(*path))
+        if isinstance(value, int | float):
+            return Written(str(value), self._at(*path))
+        return Written(self._text(value, path), self._at(*path))
+
+    def _mapping(self, value: object, path: Path) -> dict[str, object]:
+        if not isinstance(value, dict):
+            raise self._error(f"{_named(path)} must be a mapping of keys to values", *path)
+        return dict(value)
+
+    def _list(self, value: object, path: Path) -> list[object]:
+        if not isinstance(value, list):
+            raise self._error(f"{_named(path)} must be a list", *path)
+        return list(value)
+
+    def _texts(self, value: object, path: Path) -> list[str]:
+        return [
+            self._text(item, (*path, index)) for index, item in enumerate(self._list(value, path))
+        ]
+
+    def _text(self, value: object, path: Path) -> str:
+        if not isinstance(value, str) or not value.strip():
+            raise self._error(f"{_named(path)} must be text", *path)
+        return value
+
+    def _at(self, *path: str | int) -> Location:
+        return Location(self._location, self._document.line(path))
+
+    def _error(self, message: str, *path: str | int) -> MappingError:
+        return MappingError(message, self._at(*path))
+
+
+def is_declared(record: Map[str, Structure], path: str) -> bool:
+    """Say whether `path` leads to a declared field, through lists without naming their index."""
+    inside: Structure = dict(record)
+    for name in path.split("."):
+        while isinstance(inside, list):
+            inside = inside[0]
+        if not isinstance(inside, dict) or name not in inside:
+            return False
+        inside = inside[name]
+    return True
+
+
+def _named(path: Path) -> str:
+    return f"`{'.'.join(str(part) for part in path)}`" if path else "the file"

@@ -1,0 +1,163 @@
+"""A loaded mapping: checked, compiled, planned, ready for batches."""
+
+from collections import deque
+from collections.abc import Iterator
+from collections.abc import Mapping as Map
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import duckdb
+import pyarrow as pa
+
+from tocsin.errors import Location, MappingError
+from tocsin.normalize.compiling import Compiled, compile_mapping
+from tocsin.normalize.definition import Definition, Sample, read_definition
+from tocsin.normalize.engine import FEED, Engine
+from tocsin.normalize.expressions import Structure
+from tocsin.normalize.macros import load_macros
+from tocsin.normalize.targets import unknown_fields
+from tocsin.ocsf import schemas
+
+_OWN = frozenset(("row number", "is read", "is accepted", "has time", "native id"))
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """How records of one source become events.
+
+    Attributes:
+        source: the source's type, such as `aws.cloudtrail`.
+        unwrap: the dotted key below which a payload holds its records, `None` where none does.
+        example: a complete record that examples of rules start from.
+        fields: declared native paths, lists without index, in the order of the file.
+        pairs: native path by OCSF path where the one is the other unchanged.
+        trust: `provider` or `agent` by declared native path; any other is the attacker's to choose.
+        event_trust: the same by OCSF path: the lowest label of what it is computed from.
+        samples: records with what their events must hold.
+        schema: the columns of every table of events of this mapping.
+    """
+
+    source: str
+    unwrap: str | None
+    example: Map[str, object]
+    fields: tuple[str, ...]
+    pairs: Map[str, str]
+    trust: Map[str, str]
+    event_trust: Map[str, str]
+    samples: tuple[Sample, ...]
+    schema: pa.Schema
+    _sql: str
+    _macros: tuple[str, ...]
+    _threads: int
+    _engines: deque[Engine] = field(default_factory=deque, compare=False, repr=False)
+
+    @contextmanager
+    def engine(self) -> Iterator[Engine]:
+        """Lend an engine to one thread; a new one is planned only when all are in use."""
+        try:
+            engine = self._engines.pop()
+        except IndexError:
+            engine = Engine(self._sql, self._macros, self._threads)
+        try:
+            yield engine
+        finally:
+            self._engines.append(engine)
+
+
+def load_mapping(text: str, location: str, macros: str = "", *, threads: int = 1) -> Mapping:
+    """Load a mapping file.
+
+    Args:
+        text: its content.
+        location: its name, for messages.
+        macros: the content of `content/functions.sql`: functions that it may call.
+        threads: how many a batch may use; more helps only batches of many thousand records.
+
+    Raises:
+        MappingError: with file and line, for anything that cannot work later.
+    """
+    functions = load_macros(macros, "content/functions.sql")
+    definition = read_definition(text, location)
+    compiled = compile_mapping(definition, frozenset(functions))
+    engine, found = _planned(definition, compiled, tuple(functions.values()), threads)
+    _check_columns(compiled, found)
+    mapping = Mapping(
+        source=definition.source,
+        unwrap=definition.unwrap,
+        example=definition.example,
+        fields=tuple(_leaves(definition.record, ())),
+        pairs=compiled.fields,
+        trust=definition.trust,
+        event_trust={
+            path: _lowest(definition.trust, used) for path, used in compiled.inputs.items()
+        },
+        samples=definition.samples,
+        schema=_events_schema(found),
+        _sql=compiled.sql,
+        _macros=tuple(functions.values()),
+        _threads=threads,
+    )
+    mapping._engines.append(engine)
+    return mapping
+
+
+def _planned(
+    definition: Definition, compiled: Compiled, macros: tuple[str, ...], threads: int
+) -> tuple[Engine, pa.Schema]:
+    """Plan the statement and run it on nothing, which shows the types of its columns."""
+    try:
+        engine = Engine(compiled.sql, macros, threads)
+        return engine, engine.run(FEED.empty_table()).schema
+    except duckdb.Error as error:
+        raise _blame(definition, compiled, macros, error) from error
+
+
+def _blame(
+    definition: Definition, compiled: Compiled, macros: tuple[str, ...], error: duckdb.Error
+) -> MappingError:
+    """Find the expression that does not bind; the error of the whole has no line in the file."""
+    message = str(error).splitlines()[0]
+    return MappingError(
+        f"the mapping does not fit together: {message}", Location(definition.location)
+    )
+
+
+def _check_columns(compiled: Compiled, found: pa.Schema) -> None:
+    for path, target in compiled.targets.items():
+        names = path.split(".")
+        kind: pa.DataType = found.field(names[0]).type
+        for name in names[1:]:
+            kind = kind.field(name).type if isinstance(kind, pa.StructType) else kind
+        for message in unknown_fields(target, kind):
+            raise MappingError(message, target.location)
+
+
+def _events_schema(found: pa.Schema) -> pa.Schema:
+    own = set(schemas.EVENT_COLUMNS.names)
+    added = [field for field in found if field.name not in own | _OWN]
+    return pa.schema([*schemas.EVENT_COLUMNS, *added])
+
+
+def _leaves(structure: Structure, path: tuple[str, ...]) -> Iterator[str]:
+    if isinstance(structure, str):
+        yield ".".join(path)
+    elif isinstance(structure, Map):
+        for name, inner in structure.items():
+            yield from _leaves(inner, (*path, name))
+    else:
+        yield from _leaves(structure[0], path)
+
+
+def _lowest(trust: Map[str, str], used: frozenset[str]) -> str:
+    """Return the lowest label of what a value is computed from; constants are the provider's."""
+    labels = {_label(trust, path) for path in used}
+    return next((label for label in ("attacker", "agent") if label in labels), "provider")
+
+
+def _label(trust: Map[str, str], path: str) -> str:
+    parts = path.split(".")
+    for length in range(len(parts), 0, -1):
+        label = trust.get(".".join(parts[:length]))
+        if label:
+            return label
+    return "attacker"
