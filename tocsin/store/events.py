@@ -1,14 +1,31 @@
-"""Questions about events: search, histogram, top values, SQL. Parquet read in place by DuckDB."""
+"""Questions about events: search, histogram, top values, SQL. Parquet is read in place."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import pyarrow as pa
 
-from tocsin.ocsf import Scope
+from tocsin.errors import UsageError
+from tocsin.ocsf import Scope, schemas
+from tocsin.store import cursors, keys, language, scans, search
+from tocsin.store.database import Database, raw
+from tocsin.store.lake import Lake, manifest
+from tocsin.store.moments import (
+    DAY_MICROSECONDS,
+    HOUR_MICROSECONDS,
+    MICROSECOND,
+    from_microseconds,
+    to_microseconds,
+)
 from tocsin.store.questions import Page, Span, SqlLimits
+from tocsin.store.scans import Place, Scan
+from tocsin.store.segments import Segment
 
 EVERYWHEN = Span()
+TIMEOUT_SECONDS = 30.0
+WIDTHS_SECONDS = (1, 5, 15, 30, 60, 300, 900, 1800, 3600, 10_800, 21_600, 43_200, 86_400)
+LARGEST_LIMIT = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +50,10 @@ class Field:
 class Events:
     """The `events` view over all sources, asked in the search language (docs/guides/search.md)."""
 
+    def __init__(self, lake: Lake, database: Database) -> None:
+        self._lake = lake
+        self._database = database
+
     def search(
         self,
         query: str,
@@ -41,7 +62,7 @@ class Events:
         *,
         limit: int = 100,
         cursor: str | None = None,
-        timeout_seconds: float = 30.0,
+        timeout_seconds: float = TIMEOUT_SECONDS,
     ) -> Page[pa.Table]:
         """Return events that match, newest first; "" matches all.
 
@@ -52,38 +73,111 @@ class Events:
             UsageError: the query cannot be understood (with position and suggestion), the cursor is
                 of another query, or the time is up.
         """
-        raise NotImplementedError
+        if not 1 <= limit <= LARGEST_LIMIT:
+            raise UsageError(f"a page has 1 to {LARGEST_LIMIT} events")
+        question = cursors.question_of("events", query, scope, span)
+        behind = Place(*cursors.read(cursor, question)) if cursor else None
+        scan = self._scan(query, scope, _until(span, behind), timeout_seconds)
+        places = scan.newest(limit + 1, behind)
+        shown, following = cursors.split(
+            places, limit, question, lambda place: (place.time, place.uid)
+        )
+        return Page(scan.rows(shown), following)
 
-    def count(self, query: str, scope: Scope, span: Span = EVERYWHEN) -> int:
-        """Return how many events match."""
-        raise NotImplementedError
+    def count(
+        self,
+        query: str,
+        scope: Scope,
+        span: Span = EVERYWHEN,
+        *,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+    ) -> int:
+        """Return how many events match.
+
+        Raises:
+            UsageError: the query cannot be understood, or the time is up.
+        """
+        return self._scan(query, scope, span, timeout_seconds).count()
 
     def histogram(
-        self, query: str, scope: Scope, span: Span = EVERYWHEN, *, buckets: int = 60
+        self,
+        query: str,
+        scope: Scope,
+        span: Span = EVERYWHEN,
+        *,
+        buckets: int = 60,
+        timeout_seconds: float = TIMEOUT_SECONDS,
     ) -> tuple[Bucket, ...]:
-        """Return counts in about `buckets` bars of a round width, empty ones among them.
+        """Return counts in at most `buckets` bars of a round width, empty ones among them.
 
-        An unbounded side of `span` is taken from the stored events. () where nothing is stored.
+        An unbounded side of `span` is taken from the days of the stored events. () where nothing is
+        stored.
+
+        Raises:
+            UsageError: the query cannot be understood, or the time is up.
         """
-        raise NotImplementedError
+        scan = self._scan(query, scope, span, timeout_seconds)
+        bounds = _bounds(scan.segments, span)
+        if bounds is None:
+            return ()
+        since, until = map(to_microseconds, bounds)
+        width = _width(until - since, buckets)
+        counts = self._scan(query, scope, Span(*bounds), timeout_seconds).bars(width)
+        return tuple(
+            Bucket(from_microseconds(bar * width), counts.get(bar, 0))
+            for bar in range(since // width, (until - 1) // width + 1)
+        )
 
     def get(self, uid: str, scope: Scope) -> pa.Table:
         """Return the event with this identifier: one row, or none."""
-        raise NotImplementedError
+        return self.many((uid,), scope)
 
-    def many(self, uids: tuple[str, ...], scope: Scope) -> pa.Table:
+    def many(self, uids: Sequence[str], scope: Scope) -> pa.Table:
         """Return the events with these identifiers that still exist, oldest first."""
-        raise NotImplementedError
+        hours: dict[str, int] = {}
+        with self._database.read() as connection:
+            for uid in dict.fromkeys(uids):
+                # The key knows the hour, the hour the files: no file is opened in vain.
+                for hour in keys.hours_of(raw(connection), keys.key_of(uid)):
+                    hours[uid] = hour * HOUR_MICROSECONDS
+        if not hours:
+            return schemas.EVENT_COLUMNS.empty_table()
+        since, until = min(hours.values()), max(hours.values()) + HOUR_MICROSECONDS - 1
+        span = Span(from_microseconds(since), from_microseconds(until + 1))
+        scan = self._scan("", scope, span, TIMEOUT_SECONDS)
+        starts = set(hours.values())
+        near = [segment for segment in scan.segments if _reaches_any(segment, starts)]
+        return scan.by_uid(near, list(hours), since, until).sort_by("time")
 
     def top_values(
-        self, path: str, query: str, scope: Scope, span: Span = EVERYWHEN, *, limit: int = 10
+        self,
+        path: str,
+        query: str,
+        scope: Scope,
+        span: Span = EVERYWHEN,
+        *,
+        limit: int = 10,
+        timeout_seconds: float = TIMEOUT_SECONDS,
     ) -> tuple[tuple[str, int], ...]:
-        """Return the most frequent values at `path` as text with their counts."""
-        raise NotImplementedError
+        """Return the most frequent values at `path` as text with their counts.
+
+        Raises:
+            UsageError: the path or the query cannot be understood, or the time is up.
+        """
+        scan = self._scan(query, scope, span, timeout_seconds)
+        if scan.shapes:
+            known = [shape.schema for shape in scan.shapes.values()]
+            search.check_paths(language.Exists(path, 0), known)
+        return tuple(scan.most_frequent(path, limit))
 
     def fields(self) -> tuple[Field, ...]:
         """Return every path that stored events have, sorted."""
-        raise NotImplementedError
+        with self._database.read() as connection:
+            shapes = self._lake.shapes(connection)
+        kinds: dict[str, str] = {}
+        for shape in shapes.values():
+            kinds.update(search.leaves(shape.schema))
+        return tuple(Field(path, kind) for path, kind in sorted(kinds.items()))
 
     def sql(self, statement: str, scope: Scope, limits: SqlLimits | None = None) -> pa.Table:
         """Answer one SELECT over the views `events`, `findings`, `incidents`, `matches`, `rejects`,
@@ -96,3 +190,44 @@ class Events:
             UsageError: not one SELECT over these views, or over its limits.
         """
         raise NotImplementedError
+
+    def _scan(self, query: str, scope: Scope, span: Span, timeout_seconds: float) -> Scan:
+        tree = language.parse(query)
+        with self._database.read() as connection:
+            shapes = self._lake.shapes(connection)
+            segments = manifest(connection, span)
+        conditions = scans.conditions_of(tree, scope, shapes)
+        return Scan(self._lake, segments, shapes, conditions, span, timeout_seconds)
+
+
+def _until(span: Span, behind: Place | None) -> Span:
+    """Return the part of the span that the next page can lie in."""
+    if behind is None:
+        return span
+    end = from_microseconds(behind.time) + MICROSECOND
+    return Span(span.since, min(end, span.until) if span.until else end)
+
+
+def _bounds(segments: Sequence[Segment], span: Span) -> tuple[datetime, datetime] | None:
+    """Return the span with open sides closed by days; forged times of events do not widen it."""
+    days = [segment.day for segment in segments]
+    if not days:
+        return None
+    since = span.since or from_microseconds(min(days) * DAY_MICROSECONDS)
+    until = span.until or from_microseconds((max(days) + 1) * DAY_MICROSECONDS)
+    return (since, until) if since < until else None
+
+
+def _width(stretch: int, buckets: int) -> int:
+    """Return the narrowest round width, in microseconds, that needs no more than `buckets` bars."""
+    for seconds in WIDTHS_SECONDS:
+        width = seconds * 1_000_000
+        if stretch <= width * max(buckets - 1, 1):
+            return width
+    days = -(-stretch // (DAY_MICROSECONDS * max(buckets - 1, 1)))
+    return days * DAY_MICROSECONDS
+
+
+def _reaches_any(segment: Segment, hours: set[int]) -> bool:
+    first, last = to_microseconds(segment.min_time), to_microseconds(segment.max_time)
+    return any(first < hour + HOUR_MICROSECONDS and last >= hour for hour in hours)

@@ -1,12 +1,45 @@
-"""Questions about findings."""
+"""Questions about findings, and the upsert that adds up their matches over the turns."""
 
+import builtins
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    exists,
+    func,
+    select,
+)
+from sqlalchemy.dialects.sqlite import insert
 
-from tocsin.ocsf import Scope
+from tocsin import conditions
+from tocsin.ocsf import Scope, from_rows, schemas
+from tocsin.store import cursors, documents
+from tocsin.store.database import Database, raw
+from tocsin.store.moments import to_microseconds, without_zones
 from tocsin.store.questions import FindingFilter, Page
+from tocsin.store.tables import (
+    FINDING_ENTITIES,
+    FINDING_NAMESPACES,
+    FINDINGS,
+    INCIDENT_FINDINGS,
+    MATCHES,
+)
+
+KEPT_EVENT_UIDS = 100
+NAMESPACE_PATHS = ("resources.namespace",)
+"""Where events name the namespace that a scope limits."""
+
+STORED = schemas.FINDINGS.append(pa.field("incident_uid", pa.string()))
+STORED = STORED.append(pa.field("created_time", schemas.TIME, nullable=False))
+STORED = STORED.append(pa.field("updated_time", schemas.TIME, nullable=False))
+"""Columns of a finding as the store gives it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +63,9 @@ class Findings:
     newest 100 at most) and `incident_uid` (null), `created_time`, `updated_time`.
     """
 
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
     def list(
         self,
         which: FindingFilter,
@@ -38,27 +74,261 @@ class Findings:
         limit: int = 100,
         cursor: str | None = None,
     ) -> Page[pa.Table]:
-        """Return findings, last match first."""
-        raise NotImplementedError
+        """Return findings, last match first.
+
+        Raises:
+            UsageError: the cursor is of another question.
+        """
+        question = cursors.question_of("findings", which, scope)
+        query = select(FINDINGS).where(*_filters(which), *visible(scope))
+        query = cursors.newest_first(query, FINDINGS.c.last_time, FINDINGS.c.uid, question, cursor)
+        with self._database.read() as connection:
+            rows = connection.execute(query.limit(limit + 1)).mappings().all()
+            shown, following = cursors.split(
+                rows, limit, question, lambda row: (row["last_time"], row["uid"])
+            )
+            return Page(_table(connection, shown), following)
 
     def get(self, uid: str, scope: Scope) -> pa.Table:
         """Return one finding: one row, or none."""
-        raise NotImplementedError
+        query = select(FINDINGS).where(FINDINGS.c.uid == uid, *visible(scope))
+        with self._database.read() as connection:
+            return _table(connection, connection.execute(query).mappings().all())
 
     def matches(
         self, uid: str, scope: Scope, *, limit: int = 100, cursor: str | None = None
     ) -> Page[pa.Table]:
-        """Return rows of `ocsf.schemas.MATCHES` of one finding, newest first."""
-        raise NotImplementedError
+        """Return rows of `ocsf.schemas.MATCHES` of one finding, newest first.
+
+        Raises:
+            UsageError: the cursor is of another question.
+        """
+        question = cursors.question_of("matches", uid, scope)
+        query = (
+            select(MATCHES, FINDINGS.c.rule_uid)
+            .join(FINDINGS, FINDINGS.c.uid == MATCHES.c.finding_uid)
+            .where(MATCHES.c.finding_uid == uid, *visible(scope))
+        )
+        query = cursors.newest_first(
+            query, MATCHES.c.event_time, MATCHES.c.event_uid, question, cursor
+        )
+        with self._database.read() as connection:
+            rows = connection.execute(query.limit(limit + 1)).mappings().all()
+        shown, following = cursors.split(
+            rows, limit, question, lambda row: (row["event_time"], row["event_uid"])
+        )
+        return Page(from_rows(map(without_zones, shown), schemas.MATCHES), following)
 
     def by_rule(self, which: FindingFilter, scope: Scope) -> tuple[RuleCount, ...]:
         """Return one row a rule, worst and most frequent first."""
-        raise NotImplementedError
+        columns = FINDINGS.c
+        worst, many = func.max(columns.severity_id), func.count()
+        query: Select[Any] = (
+            select(
+                columns.rule_uid,
+                func.max(columns.rule_title),
+                worst,
+                many,
+                func.sum(columns.match_count),
+                func.count(columns.entity_uid.distinct()),
+                func.min(columns.first_time),
+                func.max(columns.last_time),
+            )
+            .where(*_filters(which), *visible(scope))
+            .group_by(columns.rule_uid)
+            .order_by(worst.desc(), many.desc(), columns.rule_uid)
+        )
+        with self._database.read() as connection:
+            return tuple(RuleCount(*row) for row in connection.execute(query))
 
     def by_severity(self, which: FindingFilter, scope: Scope) -> dict[int, int]:
         """Return the number of findings of each severity id that occurs."""
-        raise NotImplementedError
+        query = select(FINDINGS.c.severity_id, func.count()).group_by(FINDINGS.c.severity_id)
+        with self._database.read() as connection:
+            rows = connection.execute(query.where(*_filters(which), *visible(scope)))
+            return {severity: count for severity, count in rows}
 
     def count(self, which: FindingFilter, scope: Scope) -> int:
         """Return how many findings there are."""
-        raise NotImplementedError
+        query = select(func.count()).select_from(FINDINGS)
+        with self._database.read() as connection:
+            rows = connection.execute(query.where(*_filters(which), *visible(scope)))
+            return int(rows.scalar_one())
+
+
+def visible(scope: Scope) -> builtins.list[ColumnElement[bool]]:
+    """Return the conditions under which a finding is inside `scope`."""
+    limits: builtins.list[ColumnElement[bool]] = []
+    if scope.accounts is not None:
+        limits.append(FINDINGS.c.account.in_(sorted(scope.accounts)))
+    if scope.namespaces is not None:
+        limits.append(
+            exists().where(
+                FINDING_NAMESPACES.c.finding_uid == FINDINGS.c.uid,
+                FINDING_NAMESPACES.c.namespace.in_(sorted(scope.namespaces)),
+            )
+        )
+    return limits
+
+
+def record(
+    connection: Connection,
+    findings: pa.Table,
+    matches: pa.Table,
+    events: pa.Table,
+    now: datetime,
+) -> None:
+    """Store the findings of one turn: new ones as they are, known ones grown by this turn's share.
+
+    Args:
+        connection: in the transaction of the commit.
+        findings: rows of `ocsf.schemas.FINDINGS`.
+        matches: rows of `ocsf.schemas.MATCHES`.
+        events: those of the turn; the namespaces of matched ones are kept for scopes.
+        now: UTC.
+    """
+    # Findings are few beside events: the rules have left some of thousands.
+    rows = findings.to_pylist()
+    for row in rows:
+        _upsert(connection, row, now)
+    _record_matches(connection, rows, matches)
+    _record_namespaces(connection, rows, events)
+
+
+def _upsert(connection: Connection, row: dict[str, Any], now: datetime) -> None:
+    query = select(FINDINGS.c.links).where(FINDINGS.c.uid == row["uid"])
+    known = connection.execute(query).scalar_one_or_none()
+    links = documents.joined(documents.entities(known or "[]"), row["links"])
+    values = {
+        **{name: row[name] for name in FINDINGS.c.keys() & row.keys()},
+        "entity": documents.canonical(row["entity"]),
+        "entity_uid": row["entity"]["uid"] or "",
+        "links": documents.canonical(links),
+        "tactics": documents.canonical(row["tactics"]),
+        "techniques": documents.canonical(row["techniques"]),
+        "created_time": now,
+        "updated_time": now,
+    }
+    new = insert(FINDINGS).values(values)
+    columns, fresh = FINDINGS.c, new.excluded
+    latest = ("rule_title", "title", "description", "links", "context", "updated_time")
+    connection.execute(
+        new.on_conflict_do_update(
+            index_elements=["uid"],
+            set_={
+                **{name: fresh[name] for name in latest},
+                "severity_id": func.max(columns.severity_id, fresh.severity_id),
+                "is_alert": func.max(columns.is_alert, fresh.is_alert),
+                "first_time": func.min(columns.first_time, fresh.first_time),
+                "last_time": func.max(columns.last_time, fresh.last_time),
+                "match_count": columns.match_count + fresh.match_count,
+            },
+        )
+    )
+    concerned = {values["entity_uid"], *(link["uid"] for link in links)} - {""}
+    _add(connection, "finding_entities", [(uid, row["uid"]) for uid in sorted(concerned)])
+
+
+def _record_matches(
+    connection: Connection, rows: builtins.list[dict[str, Any]], matches: pa.Table
+) -> None:
+    times = matches.column("event_time").cast(pa.int64()).to_pylist()
+    findings = matches.column("finding_uid").to_pylist()
+    events = matches.column("event_uid").to_pylist()
+    pairs = set(zip(findings, events, strict=True))
+    found = builtins.list(zip(findings, times, events, strict=True))
+    for row in rows:
+        for event in row["event_uids"]:
+            # A correlation, or another tool, names events that no rule of this turn matched.
+            if (row["uid"], event) not in pairs and not _is_match(connection, row["uid"], event):
+                found.append((row["uid"], to_microseconds(row["last_time"]), event))
+    _add(connection, "matches", sorted(found))
+
+
+def _is_match(connection: Connection, finding: str, event: str) -> bool:
+    query = select(MATCHES.c.event_uid).where(
+        MATCHES.c.finding_uid == finding, MATCHES.c.event_uid == event
+    )
+    return connection.execute(query.limit(1)).first() is not None
+
+
+def _record_namespaces(
+    connection: Connection, rows: builtins.list[dict[str, Any]], events: pa.Table
+) -> None:
+    wanted = {uid for row in rows for uid in row["event_uids"]}
+    names = {path.split(".", 1)[0] for path in NAMESPACE_PATHS} & set(events.schema.names)
+    if not wanted or not names:
+        return
+    chosen = pc.is_in(events.column("event_uid"), pa.array(sorted(wanted), pa.string()))
+    matched = events.select(["event_uid", *sorted(names)]).filter(chosen).to_pylist()
+    namespaces = {event["event_uid"]: _namespaces(event) for event in matched}
+    pairs = {
+        (row["uid"], namespace)
+        for row in rows
+        for uid in row["event_uids"]
+        for namespace in namespaces.get(uid, ())
+    }
+    _add(connection, "finding_namespaces", sorted(pairs))
+
+
+def _namespaces(event: Mapping[str, Any]) -> set[str]:
+    found = (value for path in NAMESPACE_PATHS for value in conditions.lookup(event, path))
+    return {value for value in found if isinstance(value, str) and value}
+
+
+def _add(connection: Connection, table: str, rows: Iterable[tuple[object, ...]]) -> None:
+    values = builtins.list(rows)
+    if values:
+        marks = ", ".join("?" for _ in values[0])
+        raw(connection).executemany(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", values)
+
+
+def _filters(which: FindingFilter) -> builtins.list[ColumnElement[bool]]:
+    columns = FINDINGS.c
+    wanted = {
+        columns.rule_uid: which.rule_uid,
+        columns.is_alert: which.is_alert,
+        columns.account: which.account,
+    }
+    found = [column == value for column, value in wanted.items() if value is not None]
+    if which.min_severity_id is not None:
+        found.append(columns.severity_id >= which.min_severity_id)
+    if which.since is not None:
+        found.append(columns.last_time >= which.since)
+    if which.until is not None:
+        found.append(columns.first_time < which.until)
+    if which.text:
+        found.append(columns.title.icontains(which.text, autoescape=True))
+    return found + _memberships(which)
+
+
+def _memberships(which: FindingFilter) -> builtins.list[ColumnElement[bool]]:
+    found: builtins.list[ColumnElement[bool]] = []
+    if which.entity is not None:
+        ours = FINDING_ENTITIES.c.finding_uid == FINDINGS.c.uid
+        found.append(exists().where(ours, FINDING_ENTITIES.c.entity_uid == which.entity))
+    if which.incident_uid is not None:
+        ours = INCIDENT_FINDINGS.c.finding_uid == FINDINGS.c.uid
+        found.append(exists().where(ours, INCIDENT_FINDINGS.c.incident_uid == which.incident_uid))
+    return found
+
+
+def _table(connection: Connection, rows: Iterable[Mapping[Any, Any]]) -> pa.Table:
+    return from_rows([_row(connection, row) for row in rows], STORED)
+
+
+def _row(connection: Connection, row: Mapping[Any, Any]) -> dict[str, object]:
+    evidence = select(MATCHES.c.event_uid).where(MATCHES.c.finding_uid == row["uid"])
+    evidence = evidence.order_by(MATCHES.c.event_time.desc()).limit(KEPT_EVENT_UIDS)
+    owner = select(INCIDENT_FINDINGS.c.incident_uid).where(
+        INCIDENT_FINDINGS.c.finding_uid == row["uid"]
+    )
+    return {
+        **without_zones(row),
+        "entity": documents.entity(row["entity"]),
+        "links": documents.entities(row["links"]),
+        "tactics": documents.texts(row["tactics"]),
+        "techniques": documents.texts(row["techniques"]),
+        "event_uids": builtins.list(connection.execute(evidence).scalars()),
+        "incident_uid": connection.execute(owner.limit(1)).scalar_one_or_none(),
+    }

@@ -3,11 +3,15 @@
 from pathlib import Path
 from types import TracebackType
 
+from tocsin.store import durable, migrations
 from tocsin.store.accounts import Accounts
 from tocsin.store.audit import Audit
+from tocsin.store.database import Database
 from tocsin.store.events import Events
 from tocsin.store.findings import Findings
+from tocsin.store.folder import DataFolder
 from tocsin.store.incidents import Incidents
+from tocsin.store.lake import Lake
 from tocsin.store.maintenance import Maintenance, restore
 from tocsin.store.rejects import Rejects
 from tocsin.store.sources import Sources
@@ -31,17 +35,20 @@ class Store:
         maintenance: retention, compaction, fsck, backup, figures.
     """
 
-    folder: Path
-    is_demo: bool
-    turns: Turns
-    events: Events
-    findings: Findings
-    incidents: Incidents
-    sources: Sources
-    rejects: Rejects
-    accounts: Accounts
-    audit: Audit
-    maintenance: Maintenance
+    def __init__(self, folder: DataFolder, database: Database, lake: Lake, *, demo: bool) -> None:
+        self.folder = folder.path
+        self.is_demo = demo
+        self.turns = Turns(folder, database)
+        self.events = Events(lake, database)
+        self.findings = Findings(database)
+        self.incidents = Incidents(database)
+        self.sources = Sources(database)
+        self.rejects = Rejects(database)
+        self.accounts = Accounts()
+        self.audit = Audit(database)
+        self.maintenance = Maintenance()
+        self._database = database
+        self._lake = lake
 
     @classmethod
     def open(
@@ -62,10 +69,21 @@ class Store:
             StoreError: the folder belongs to the other kind (demo or real), was written by a newer
                 Tocsin, is not writable, or is damaged; the text says what to do.
         """
-        raise NotImplementedError
+        data = DataFolder(folder.resolve())
+        data.prepare(demo=demo)
+        database = Database(data.state)
+        try:
+            migrations.migrate(database, lambda number: _back_up(data, database, number))
+        except BaseException:
+            database.close()
+            raise
+        lake = Lake(data.lake, memory_limit=memory_limit, threads=threads)
+        return cls(data, database, lake, demo=demo)
 
     def close(self) -> None:
         """Close every connection; a second call does nothing."""
+        self._lake.close()
+        self._database.close()
 
     def __enter__(self) -> "Store":
         return self
@@ -82,3 +100,10 @@ class Store:
     def restore(source: Path, target: Path) -> None:
         """Make the new data folder `target` from a backup; see `Maintenance.backup`."""
         restore(source, target)
+
+
+def _back_up(data: DataFolder, database: Database, number: int) -> None:
+    """Copy the state before a migration changes it; the copy of a former try is replaced."""
+    with durable.new_file(data.backups / f"state-before-{number + 1:04}.sqlite") as temporary:
+        temporary.unlink(missing_ok=True)
+        database.copy_to(temporary)

@@ -1,19 +1,33 @@
-"""The way in: what a turn reads from the store, and its one commit."""
+"""The way in: what a turn reads from the store, and its one commit.
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+Events are written to new files and synced; then one transaction of the state holds everything else,
+the manifest of those files included. Until it is on disk, nothing of the turn counts.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Protocol, TypeVar
 
 import pyarrow as pa
+import pyarrow.compute as pc
+from sqlalchemy import Connection, Insert, func, insert, select
 
-from tocsin.ocsf import RawBatch
-
-if TYPE_CHECKING:
-    from tocsin.detect import Windows
-    from tocsin.incidents import Grouped, Incident
-    from tocsin.normalize import Normalized
+from tocsin.detect import Windows
+from tocsin.errors import StoreError
+from tocsin.incidents import Grouped, Incident
+from tocsin.normalize import Normalized
+from tocsin.ocsf import RawBatch, concat, schemas
+from tocsin.store import findings, incidents, keys, rejects, resources, segments, sources
+from tocsin.store.columns import integers
+from tocsin.store.database import Database, raw
+from tocsin.store.folder import DataFolder
+from tocsin.store.keys import Key
+from tocsin.store.moments import from_microseconds
+from tocsin.store.segments import Segment
+from tocsin.store.tables import FEEDS, TURNS
+from tocsin.store.windows import WindowCache
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +39,15 @@ class Unseen:
             reader among them.
         duplicates: how many rows were left out.
         generation: lets `commit` refuse a turn that counted on another one which then failed.
+        keys: of the new events, findings and resources.
+        replayed: identifiers of rejects that these rows take the place of.
     """
 
-    normalized: "Normalized"
+    normalized: Normalized
     duplicates: int
     generation: int
+    keys: tuple[Key, ...] = ()
+    replayed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +70,19 @@ class Turn:
     failures: pa.Table
     now: datetime
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to store."""
+        tables = (self.batch.records, self.batch.rejects, self.findings, self.failures)
+        return self.batch.cursor is None and not any(table.num_rows for table in tables)
+
 
 class Group(Protocol):
     """`tocsin.incidents.group` with its settings bound."""
 
     def __call__(
-        self, open_incidents: "tuple[Incident, ...]", findings: pa.Table, now: datetime
-    ) -> "Grouped":
+        self, open_incidents: tuple[Incident, ...], findings: pa.Table, now: datetime
+    ) -> Grouped:
         """Return what the findings change."""
 
 
@@ -66,7 +90,7 @@ class Group(Protocol):
 class Committed:
     """What a commit stored: the incidents that it opened or changed, and how many rows."""
 
-    changed: "tuple[Incident, ...]"
+    changed: tuple[Incident, ...]
     events: int
     findings: int
     duplicates: int
@@ -81,36 +105,68 @@ class Turns:
     `commit` takes them all in order (group commit).
     """
 
-    def lock(self, timeout_seconds: float | None = None) -> AbstractContextManager[None]:
+    def __init__(self, folder: DataFolder, database: Database) -> None:
+        self._folder = folder
+        self._database = database
+        self._windows = WindowCache()
+        self._in_flight: set[Key] = set()
+        self._generation = 0
+
+    @contextmanager
+    def lock(self, timeout_seconds: float | None = None) -> Iterator[None]:
         """Hold the turn lock of the folder against other threads and processes.
 
         Raises:
             StoreError: another process kept it for longer than `timeout_seconds`.
         """
-        raise NotImplementedError
+        with self._folder.turn_lock.hold(timeout_seconds):
+            try:
+                yield
+            finally:
+                self._forget()
 
     def cursor(self, feed: str) -> str | None:
         """Return where `feed` resumes; `None` before its first commit."""
-        raise NotImplementedError
+        with self._database.read() as connection:
+            query = select(FEEDS.c.cursor).where(FEEDS.c.feed == feed)
+            return connection.execute(query).scalar_one_or_none()
 
-    def windows(self) -> "Windows":
+    def windows(self) -> Windows:
         """Return the windows as of the last commit of any process."""
-        raise NotImplementedError
+        with self._database.read() as connection:
+            return self._windows.read(connection, _last_turn(connection))
 
-    def unseen(self, batch: RawBatch, normalized: "Normalized") -> Unseen:
+    def unseen(self, batch: RawBatch, normalized: Normalized) -> Unseen:
         """Return `normalized` without what is stored, in flight, or twice in the batch.
 
         Rejects of the batch's reader (`batch.rejects`) are joined to those of the mapping.
         """
-        raise NotImplementedError
+        self._require_lock()
+        rows = {
+            "events": (normalized.events, keys.event_keys(normalized.events)),
+            "findings": (normalized.findings, keys.finding_keys(normalized.findings)),
+            "resources": (normalized.resources, keys.resource_keys(normalized.resources)),
+        }
+        wanted = [key for _, part in rows.values() for key in part]
+        with self._database.look_up() as connection:
+            known = keys.stored(connection, wanted)
+        known |= self._in_flight.intersection(wanted)
+        fresh: list[Key] = []
+        kept: dict[str, pa.Table] = {}
+        for name, (table, part) in rows.items():
+            kept[name], new = _first_of(table, part, known)
+            fresh += new
+        self._in_flight.update(fresh)
+        duplicates = len(wanted) - len(fresh)
+        return self._with_rejects(batch, normalized, kept, duplicates, tuple(fresh))
 
-    def commit(self, turns: Sequence[Turn], windows: "Windows", group: Group) -> Committed:
+    def commit(self, turns: Sequence[Turn], windows: Windows, group: Group) -> Committed:
         """Store these turns as one: events are fsynced first, then one transaction holds the rest.
 
-        `group` is called inside the transaction, once a turn that has findings and once for a turn
-        without records, with the incidents as they are at that moment: a change that an analyst
-        makes meanwhile is never overwritten. When this returns, every batch may be acknowledged. A
-        turn without anything new writes nothing.
+        `group` is called inside the transaction, once a turn that has findings, with the incidents
+        as they are at that moment: a change that an analyst makes meanwhile is never overwritten.
+        When this returns, every batch may be acknowledged. Turns without anything new write
+        nothing.
 
         Args:
             turns: in the order in which they passed `unseen`.
@@ -120,4 +176,190 @@ class Turns:
         Raises:
             StoreError: nothing is stored; every batch since the last commit must be read again.
         """
-        raise NotImplementedError
+        self._require_lock()
+        full = [turn for turn in turns if not turn.is_empty]
+        if any(turn.unseen.generation != self._generation for turn in full):
+            raise StoreError("an earlier commit failed: read the batches after it again")
+        if not full and not self._windows.differ(windows):
+            return _NOTHING
+        try:
+            return self._store(full, windows, group)
+        except BaseException:
+            self._forget()
+            raise
+
+    def _store(self, turns: Sequence[Turn], windows: Windows, group: Group) -> Committed:
+        written: list[tuple[Segment, pa.Schema]] = []
+        is_harmless = True
+        try:
+            self._write_events(turns, written)
+            with self._database.write() as connection:
+                turn_id = self._windows.next_turn(_last_turn(connection))
+                segments.record(connection, written, turn_id)
+                changed = [
+                    incident for turn in turns for incident in _store_turn(connection, turn, group)
+                ]
+                self._windows.write(connection, windows)
+                committed = _sum(turns, changed)
+                connection.execute(_turn_row(turn_id, turns, committed))
+                is_harmless = False
+        except BaseException:
+            # Files without a manifest row are swept at the next start. They may only go at once
+            # while the transaction has certainly not reached the disk.
+            for segment, _ in written if is_harmless else ():
+                (self._folder.lake / segment.path).unlink(missing_ok=True)
+            raise
+        self._windows.keep(windows, turn_id)
+        self._in_flight.difference_update(key for turn in turns for key in turn.unseen.keys)
+        return committed
+
+    def _write_events(
+        self, turns: Sequence[Turn], written: list[tuple[Segment, pa.Schema]]
+    ) -> None:
+        by_source: dict[str, list[pa.Table]] = {}
+        for turn in turns:
+            by_source.setdefault(turn.batch.source, []).append(turn.unseen.normalized.events)
+        try:
+            for source, tables in by_source.items():
+                for each in segments.write(self._folder.lake, source, tables):
+                    written.append(each)
+        except OSError as error:
+            raise StoreError(f"events cannot be written: {error}") from error
+
+    def _with_rejects(
+        self,
+        batch: RawBatch,
+        normalized: Normalized,
+        kept: dict[str, pa.Table],
+        duplicates: int,
+        fresh: tuple[Key, ...],
+    ) -> Unseen:
+        joined = _joined_rejects(batch.rejects, normalized.rejects)
+        names = rejects.uids(joined)
+        replayed: tuple[str, ...] = ()
+        with self._database.read() as connection:
+            if isinstance(batch.receipt, rejects.Replay):
+                mine = batch.receipt.among(batch.source, batch.records)
+                known = rejects.known(connection, mine)
+                # Rejects that another replay has settled meanwhile are nobody's duplicates.
+                duplicates -= len(mine) - len(known)
+                replayed = tuple(sorted(known.difference(names)))
+                known = set()
+            else:
+                known = rejects.known(connection, names)
+        new, _ = _first_of(joined, names, known)
+        return Unseen(
+            normalized=replace(normalized, **kept, rejects=new),
+            duplicates=duplicates + joined.num_rows - new.num_rows,
+            generation=self._generation,
+            keys=fresh,
+            replayed=replayed,
+        )
+
+    def _require_lock(self) -> None:
+        if not self._folder.turn_lock.is_held:
+            raise RuntimeError("a turn needs the turn lock: `with store.turns.lock():`")
+
+    def _forget(self) -> None:
+        self._in_flight.clear()
+        self._generation += 1
+
+
+_NOTHING = Committed((), 0, 0, 0, 0)
+
+Identity = TypeVar("Identity", Key, str)
+
+
+def _first_of(
+    table: pa.Table, identities: Sequence[Identity], known: set[Identity]
+) -> tuple[pa.Table, list[Identity]]:
+    """Return the rows that are new, each once, and their identities."""
+    taken: set[Identity] = set()
+    mask: list[bool] = []
+    for identity in identities:
+        is_new = identity not in known and identity not in taken
+        mask.append(is_new)
+        if is_new:
+            taken.add(identity)
+    if all(mask):
+        return table, list(identities)
+    new = [identity for identity, is_new in zip(identities, mask, strict=True) if is_new]
+    return table.filter(pa.array(mask, pa.bool_())), new
+
+
+def _joined_rejects(reader: pa.Table, mapping: pa.Table) -> pa.Table:
+    """Return the rejects of both; those that the mapping has passed on are there once."""
+    if not reader.num_rows:
+        return mapping
+    passed_on = set(rejects.uids(mapping))
+    missing = pa.array([uid not in passed_on for uid in rejects.uids(reader)], pa.bool_())
+    return concat([mapping, reader.filter(missing)], schemas.REJECTS)
+
+
+def _store_turn(connection: Connection, turn: Turn, group: Group) -> tuple[Incident, ...]:
+    normalized = turn.unseen.normalized
+    keys.add(raw(connection), turn.unseen.keys)
+    rejects.remove(connection, turn.unseen.replayed)
+    rejects.record(connection, turn.batch.feed, normalized.rejects)
+    resources.record(connection, normalized.resources)
+    findings.record(connection, turn.findings, turn.matches, normalized.events, turn.now)
+    sources.record_failures(connection, turn.failures.to_pylist(), turn.now)
+    _count(connection, turn)
+    if not turn.findings.num_rows:
+        return ()
+    known = incidents.open_incidents(connection, turn.findings)
+    changed = group(known, turn.findings, turn.now).changed
+    incidents.record(connection, changed)
+    return changed
+
+
+def _count(connection: Connection, turn: Turn) -> None:
+    batch, normalized = turn.batch, turn.unseen.normalized
+    received = batch.records.num_rows + batch.rejects.num_rows
+    is_replay = isinstance(batch.receipt, rejects.Replay)
+    counts = sources.Counts(
+        received=0 if is_replay else received,
+        events=normalized.events.num_rows,
+        findings=normalized.findings.num_rows,
+        resources=normalized.resources.num_rows,
+        duplicates=turn.unseen.duplicates,
+        rejects=-len(turn.unseen.replayed) if is_replay else normalized.rejects.num_rows,
+    )
+    if not received and batch.cursor is None:
+        return
+    sources.record(connection, batch, counts, _newest(normalized.events))
+    sources.record_volume(connection, batch.feed, counts, turn.now)
+
+
+def _newest(events: pa.Table) -> datetime | None:
+    """Return the time of the newest event whose clock can be believed."""
+    believed = events.filter(pc.invert(events.column("skewed")))
+    times = integers(believed.column("time"))
+    return from_microseconds(max(times)) if times else None
+
+
+def _last_turn(connection: Connection) -> int:
+    return connection.execute(select(func.max(TURNS.c.id))).scalar_one() or 0
+
+
+def _turn_row(turn_id: int, turns: Sequence[Turn], committed: Committed) -> Insert:
+    moment = max((turn.now for turn in turns), default=datetime.now(UTC))
+    return insert(TURNS).values(
+        id=turn_id,
+        time=moment,
+        batches=len(turns),
+        events=committed.events,
+        findings=committed.findings,
+    )
+
+
+def _sum(turns: Sequence[Turn], changed: Sequence[Incident]) -> Committed:
+    # A later turn of the same commit may change an incident again: the last state counts.
+    latest = {incident.uid: incident for incident in changed}
+    return Committed(
+        changed=tuple(latest.values()),
+        events=sum(turn.unseen.normalized.events.num_rows for turn in turns),
+        findings=sum(turn.findings.num_rows for turn in turns),
+        duplicates=sum(turn.unseen.duplicates for turn in turns),
+        rejects=sum(turn.unseen.normalized.rejects.num_rows for turn in turns),
+    )

@@ -1,0 +1,135 @@
+"""Which records are already stored: one key each, clustered by the hour of the record's own time.
+
+The hour is derived from the record, never from its receipt, so that a record that arrives twice,
+days apart, finds its key. Neighbors in time lie on the same pages, so a batch touches few of them.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+from hashlib import blake2b
+
+import pyarrow as pa
+
+from tocsin.store.columns import integers, texts
+from tocsin.store.moments import HOUR_MICROSECONDS
+
+Key = tuple[int, bytes]
+"""Hour since 1970 and 16 bytes."""
+
+NO_TIME = "no_time"
+TIMELESS = -(2**40)
+"""Instead of the hour of records that have no time of their own: their receipt must not count."""
+
+PROBED_HOURS = 200
+"""A batch over more hours than this is looked up without asking first which hours are empty."""
+
+
+def event_keys(events: pa.Table) -> list[Key]:
+    """Return the key of each event, in order."""
+    times = integers(events.column("time"))
+    found = _keys(times, texts(events.column("event_uid")))
+    flags = events.column("flags").to_pylist()
+    if any(flags):
+        pairs = zip(found, flags, strict=True)
+        return [(TIMELESS, key[1]) if NO_TIME in (some or ()) else key for key, some in pairs]
+    return found
+
+
+def finding_keys(findings: pa.Table) -> list[Key]:
+    """Return the key of each finding of another tool, in order."""
+    rows = findings.select(["uid", "first_time", "last_time", "event_uids", "context"])
+    # Other tools' findings are few beside events.
+    contents = [json.dumps(row, default=str, sort_keys=True) for row in rows.to_pylist()]
+    times = integers(findings.column("first_time"))
+    return [
+        (time // HOUR_MICROSECONDS, _digest(c)) for time, c in zip(times, contents, strict=True)
+    ]
+
+
+def resource_keys(resources: pa.Table) -> list[Key]:
+    """Return the key of each observation of a resource, in order."""
+    contents = [json.dumps(row, default=str, sort_keys=True) for row in resources.to_pylist()]
+    times = integers(resources.column("observed_time"))
+    return [
+        (time // HOUR_MICROSECONDS, _digest(c)) for time, c in zip(times, contents, strict=True)
+    ]
+
+
+def key_of(uid: str) -> bytes:
+    """Return the 16 bytes of an identifier; of any other text, its hash."""
+    try:
+        content = bytes.fromhex(uid[4:])
+    except ValueError:
+        return _digest(uid)
+    return content if len(content) == 16 else _digest(uid)
+
+
+def stored(connection: sqlite3.Connection, keys: Sequence[Key]) -> set[Key]:
+    """Return those of `keys` that are stored."""
+    hours = {hour for hour, _ in keys}
+    wanted: Iterable[Key] = keys
+    if len(hours) <= PROBED_HOURS:
+        filled = {hour for hour in hours if _has_keys(connection, hour)}
+        wanted = [key for key in keys if key[0] in filled] if filled else ()
+    rows = sorted(set(wanted))
+    if not rows:
+        return set()
+    connection.execute("CREATE TEMP TABLE IF NOT EXISTS probe (hour INTEGER, key BLOB)")
+    connection.execute("BEGIN")
+    try:
+        connection.executemany("INSERT INTO probe VALUES (?, ?)", rows)
+        # CROSS JOIN keeps the order: walk the sorted probe, seek each key.
+        found = connection.execute(
+            "SELECT probe.hour, probe.key FROM probe CROSS JOIN seen"
+            " ON seen.hour = probe.hour AND seen.key = probe.key"
+        ).fetchall()
+    finally:
+        connection.execute("ROLLBACK")
+    return set(found)
+
+
+def add(connection: sqlite3.Connection, keys: Iterable[Key]) -> None:
+    """Store keys, inside the transaction of their commit."""
+    connection.executemany("INSERT INTO seen VALUES (?, ?)", sorted(keys))
+
+
+def remove(connection: sqlite3.Connection, keys: Iterable[Key]) -> None:
+    """Forget keys, inside the transaction that removes their records."""
+    connection.executemany("DELETE FROM seen WHERE hour = ? AND key = ?", sorted(keys))
+
+
+def hours_of(connection: sqlite3.Connection, key: bytes) -> list[int]:
+    """Return the hours in which `key` is stored: none or one."""
+    # Each step jumps to the next hour that has keys: thousands of seeks, some milliseconds.
+    rows = connection.execute(
+        "WITH RECURSIVE hours(hour) AS (SELECT min(hour) FROM seen UNION ALL"
+        " SELECT (SELECT min(hour) FROM seen WHERE seen.hour > hours.hour) FROM hours"
+        " WHERE hour IS NOT NULL)"
+        " SELECT hour FROM hours WHERE EXISTS"
+        " (SELECT 1 FROM seen WHERE seen.hour = hours.hour AND seen.key = ?)",
+        (key,),
+    )
+    return [hour for (hour,) in rows.fetchall()]
+
+
+def _has_keys(connection: sqlite3.Connection, hour: int) -> bool:
+    query = "SELECT 1 FROM seen WHERE hour = ? LIMIT 1"
+    return connection.execute(query, (hour,)).fetchone() is not None
+
+
+def _keys(times: list[int], uids: list[str]) -> list[Key]:
+    try:
+        contents = [bytes.fromhex(uid[4:]) for uid in uids]
+    except ValueError:
+        contents = [key_of(uid) for uid in uids]
+    else:
+        if any(len(content) != 16 for content in contents):
+            contents = [key_of(uid) for uid in uids]
+    return [
+        (time // HOUR_MICROSECONDS, content) for time, content in zip(times, contents, strict=True)
+    ]
+
+
+def _digest(text: str) -> bytes:
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
