@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from importlib import import_module
 from importlib.metadata import entry_points
 from importlib.util import find_spec
-from inspect import isclass, signature
+from inspect import Parameter, isclass, signature
 from pkgutil import iter_modules
 from types import ModuleType
 from typing import TypeVar, get_type_hints
@@ -64,7 +64,12 @@ def settings_type(plug: type) -> type:
     Raises:
         SettingsError: the constructor takes something else.
     """
-    parameters = list(signature(plug).parameters)
+    # Keyword arguments with defaults are for whoever wires the plug by hand (a progress callback).
+    parameters = [
+        name
+        for name, parameter in signature(plug).parameters.items()
+        if parameter.kind is not Parameter.KEYWORD_ONLY or parameter.default is Parameter.empty
+    ]
     hints = get_type_hints(plug.__init__)  # type: ignore[misc] # read of the class, not of an object
     kind = hints.get(parameters[0]) if parameters else None
     if len(parameters) != 1 or not isclass(kind) or not _is_frozen(kind):

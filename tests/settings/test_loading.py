@@ -30,7 +30,7 @@ web:
   public_url: https://tocsin.example.org
 receivers: {port: 0}
 feeds:
-  - {name: trail, kind: s3, source: aws.cloudtrail, bucket: trail-logs, every: 90s}
+  - {name: trail, kind: s3, source: aws.cloudtrail, buckets: [trail-logs], every: 90s}
   - {name: disk, kind: file, source: aws.cloudtrail, path: logs, follow: false}
   - {name: cluster, kind: kubernetes_audit, token: {env: CLUSTER_TOKEN}}
   - {name: beats, kind: elasticsearch, source: aws.cloudtrail, token: "${BEATS}", indices: [ct-*]}
@@ -217,7 +217,7 @@ feeds:
     kind: s3
     source: AWS CloudTrail
     every: 5 minutes
-    bukcet: b
+    bukcets: b
     external_id: x
   - {name: c, kind: json_line}
   - {name: d, kind: json_lines, source: x.y, token: hunter2}
@@ -243,13 +243,14 @@ data: ${MISSING}
         "tocsin.yaml:4: `0.0.0.0` is not loopback: give `tls` with `certificate` and `key`,"
         " or listen on 127.0.0.1",
         "tocsin.yaml:6: `path` is missing: A file or a folder",
+        "tocsin.yaml:7: `buckets` is missing: What may be read; a message of the queue that names"
+        " another bucket is refused",
         "tocsin.yaml:7: another feed is called 'a'; each needs a name of its own",
-        "tocsin.yaml:7: give `queue_url` for notifications, or `bucket` to list",
         "tocsin.yaml:9: `source`: expected the name of a mapping such as aws.cloudtrail;"
         " found 'AWS CloudTrail'",
         "tocsin.yaml:10: `every`: expected a number with ms, s, m, h, d or w, such as 30s, 4h or"
         " 7d; found '5 minutes'",
-        "tocsin.yaml:11: `bukcet` is no setting here; did you mean `bucket`?",
+        "tocsin.yaml:11: `bukcets` is no setting here; did you mean `buckets`?",
         "tocsin.yaml:12: `external_id` belongs to a `role_arn`; give it too",
         "tocsin.yaml:13: `json_line` is no kind; did you mean `json_lines`?",
         "tocsin.yaml:14: `token`: a secret does not stand in this file; write {env: NAME},"
@@ -311,10 +312,7 @@ def test_a_secret_that_cannot_be_read_says_why(write, tmp_path, token, message):
         ("data: ${1}", "tocsin.yaml:1: found `${` without a name"),
         ("data: a\0b", "tocsin.yaml"),
         ("web: {host: tocsin.example.org}", "is not loopback"),
-        (
-            "feeds: [{name: a, kind: s3, source: x, bucket: b, queue_url: q}]",
-            "`queue_url` is given too; keep one of the two",
-        ),
+        ("feeds: [{name: a, kind: s3, source: x, buckets: []}]", "`buckets`: expected at least one"),
         ("feeds: [{name: 1, kind: file, source: x, path: y}]", "expected text; put it in quotes"),
         ("web: {port: 8701}", "pages and receivers both have port 8701"),
         ("web: {public_url: tocsin.example.org}", "an address such as https://"),

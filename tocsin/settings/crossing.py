@@ -24,7 +24,7 @@ def cross_problems(tree: YamlValue) -> Iterator[tuple[Keys, str]]:
     yield from _double_names(listed)
     for number, feed in listed:
         if _part(feed, "kind") == "s3":
-            yield from _bucket_or_queue(number, feed)
+            yield from _role_of_external_id(number, feed)
 
 
 def _open_listeners(tree: YamlValue) -> Iterator[tuple[Keys, str]]:
@@ -75,15 +75,9 @@ def _double_names(feeds: list[tuple[int, YamlValue]]) -> Iterator[tuple[Keys, st
         seen.add(str(name))
 
 
-def _bucket_or_queue(number: int, feed: YamlValue) -> Iterator[tuple[Keys, str]]:
-    place: Keys = ("feeds", number)
-    ways = [key for key in ("queue_url", "bucket") if _part(feed, key)]
-    if not ways:
-        yield place, "give `queue_url` for notifications, or `bucket` to list"
-    if len(ways) == 2:
-        yield (*place, "bucket"), "`queue_url` is given too; keep one of the two"
+def _role_of_external_id(number: int, feed: YamlValue) -> Iterator[tuple[Keys, str]]:
     if _part(feed, "external_id") and not _part(feed, "role_arn"):
-        yield (*place, "external_id"), "`external_id` belongs to a `role_arn`; give it too"
+        yield ("feeds", number, "external_id"), "`external_id` belongs to a `role_arn`; give it too"
 
 
 def _part(value: YamlValue, key: str) -> YamlValue:

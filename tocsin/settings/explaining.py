@@ -104,6 +104,7 @@ _SHAPES = {
     "model_attributes_type": "expected settings below it, one a line",
     "model_type": "expected settings below it, one a line",
     "string_type": "expected text; put it in quotes",
+    "too_short": "expected at least one",
     "tuple_type": "expected a list",
 }
 

@@ -39,22 +39,20 @@ class S3Feed(_Feed):
     """Objects of a bucket, as SQS announces them or as a prefix lists them."""
 
     kind: Literal["s3"]
+    buckets: Annotated[tuple[str, ...], Field(min_length=1)]
+    """What may be read; a message of the queue that names another bucket is refused."""
     queue_url: str | None = None
-    """The SQS queue that S3 notifies of new objects; with it, bucket and prefix are not needed."""
-    bucket: str | None = None
-    """The bucket to list where there is no queue."""
+    """The SQS queue that S3 notifies of new objects; without it, the buckets are listed."""
     prefix: str = ""
-    """What the keys of the listed objects begin with."""
+    """What the keys of the objects begin with."""
     every: Duration = Field(default="5m", validate_default=True)
-    """How often the prefix is listed."""
+    """How often the buckets are listed."""
     region: str | None = None
     """The region of queue and bucket; otherwise that of the environment."""
     role_arn: str | None = None
     """A role to assume for reading; otherwise the credentials of the environment are used as is."""
     external_id: str | None = None
     """The external id that the role's trust policy asks for."""
-    allowed_buckets: tuple[str, ...] = ()
-    """Buckets that messages of the queue may name; none given allows every bucket."""
     endpoint_url: str | None = None
     """Another service that speaks S3 and SQS."""
 

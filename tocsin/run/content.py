@@ -1,0 +1,108 @@
+"""Find and read content files: mappings, macros, log sources, rules, the demo's story.
+
+The only place that turns content files into text; the thinking rooms get texts and never a path.
+In a wheel the content lies inside the package, in a checkout beside it.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from tocsin.errors import ContentError, Location
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+_RULE_SUFFIXES = frozenset({".yaml", ".yml", ".py"})
+_LARGEST_FILE_BYTES = 1 << 20
+_MOST_FILES = 200_000
+
+
+def content_folder() -> Path:
+    """Return the folder of the content that ships with Tocsin."""
+    packaged = _PACKAGE / "content"
+    return packaged if packaged.is_dir() else _PACKAGE.parent / "content"
+
+
+def read_text(path: Path) -> str:
+    """Return the text of one content file.
+
+    Raises:
+        ContentError: the file is missing, unreadable, larger than 1 MiB or not UTF-8.
+    """
+    location = Location(str(path))
+    try:
+        if path.stat().st_size > _LARGEST_FILE_BYTES:
+            raise ContentError("the file is larger than 1 MiB; split it", location)
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ContentError(
+            f"the file is not UTF-8 ({error.reason}); save it as UTF-8", location
+        ) from error
+    except OSError as error:
+        raise ContentError(f"the file cannot be read: {error.strerror}", location) from error
+
+
+def mapping_texts() -> Mapping[str, str]:
+    """Return the built-in mappings: location to text, in order of name."""
+    folder = content_folder() / "mappings"
+    return {_shown(path): read_text(path) for path in sorted(folder.glob("*.yaml"))}
+
+
+def macros_text() -> str:
+    """Return the DuckDB macros that mapping expressions may use."""
+    return read_text(content_folder() / "functions.sql")
+
+
+def log_sources_text() -> str:
+    """Return the file that binds the log sources of rules to sources."""
+    return read_text(content_folder() / "log_sources.yaml")
+
+
+def builtin_rules_folder() -> Path:
+    """Return the folder of the rules that ship with Tocsin."""
+    return content_folder() / "rules"
+
+
+def story_text(name: str) -> str:
+    """Return a story of the demo: `story` or `benign_administration`."""
+    return read_text(content_folder() / "demo" / f"{name}.yaml")
+
+
+def rule_texts(folders: Iterable[Path]) -> tuple[Mapping[str, str], tuple[ContentError, ...]]:
+    """Return location and text of every rule file below the folders, and the files left out.
+
+    A folder may also be a single file. Links are not followed out of a folder.
+    """
+    texts: dict[str, str] = {}
+    problems: list[ContentError] = []
+    for path in _rule_files(folders):
+        try:
+            texts[_shown(path)] = read_text(path)
+        except ContentError as error:
+            problems.append(error)
+    return texts, tuple(problems)
+
+
+def _rule_files(folders: Iterable[Path]) -> Iterator[Path]:
+    for folder in folders:
+        if not folder.exists():
+            raise ContentError("there is no such file or folder", Location(str(folder)))
+        candidates = [folder] if folder.is_file() else sorted(folder.rglob("*"))
+        if len(candidates) > _MOST_FILES:
+            raise ContentError(
+                f"more than {_MOST_FILES} files; name a smaller folder", Location(str(folder))
+            )
+        for path in candidates:
+            if path.suffix in _RULE_SUFFIXES and path.is_file() and not _is_hidden(path, folder):
+                yield path
+
+
+def _is_hidden(path: Path, folder: Path) -> bool:
+    inside = path.relative_to(folder).parts if folder.is_dir() else ()
+    return any(part.startswith(".") for part in inside)
+
+
+def _shown(path: Path) -> str:
+    """Return the path as people would type it: relative where it lies in the working folder."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

@@ -1,0 +1,113 @@
+"""What `tocsin validate` and `tocsin doctor` find out."""
+
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+
+from tocsin.collect import Source
+from tocsin.errors import ContentError, Problem, SettingsError, TocsinError
+from tocsin.run import feeds
+from tocsin.run.health import Checked, disk, examine
+from tocsin.run.wiring import RuleChoice, load_mappings, load_rules, rules_of
+from tocsin.settings import Settings
+from tocsin.settings.model import Heartbeat
+from tocsin.store import Store
+
+_CLOCK_TOLERANCE = timedelta(minutes=5)
+
+
+def content_problems(settings: Settings | None) -> Iterator[Problem | str]:
+    """Yield what is wrong with mappings, rules and feeds, ready to print."""
+    try:
+        mappings = load_mappings()
+    except ContentError as error:
+        yield Problem(error.location, error.message)
+        return
+    choice = rules_of(settings) if settings else RuleChoice()
+    try:
+        yield from load_rules(choice, settings).problems
+    except ContentError as error:
+        yield Problem(error.location, error.message)
+    if settings is not None:
+        try:
+            feeds.pulled(settings, mappings, threading.Event())
+            feeds.receivers(settings, mappings)
+        except SettingsError as error:
+            yield str(error)
+
+
+def diagnose(settings: Settings) -> Iterator[Checked]:
+    """Look at settings, content, data folder, disk, clock and every feed, one after the other."""
+    examinations: dict[str, Callable[[], str]] = {
+        "content": lambda: _content(settings),
+        "data folder": lambda: _data_folder(settings),
+        "disk": lambda: disk(settings),
+        "clock": lambda: _clock(settings),
+        "rule worker": _worker,
+    }
+    try:
+        found = feeds.pulled(settings, load_mappings(), threading.Event())
+    except TocsinError as error:
+        yield Checked("feeds", False, str(error))
+        found = ()
+    for each in found:
+        examinations[f"feed {each.feed}"] = _examination(each.source)
+    heartbeat = settings.heartbeat
+    if heartbeat is not None:
+        examinations["heartbeat"] = lambda: _heartbeat(heartbeat)
+    yield from examine(examinations)
+
+
+def _content(settings: Settings) -> str:
+    problems = list(content_problems(settings))
+    if problems:
+        raise TocsinError(f"{len(problems)} problems; see `tocsin validate`: {problems[0]}")
+    return f"{len(load_rules(rules_of(settings), settings).rules)} rules, all files sound"
+
+
+def _data_folder(settings: Settings) -> str:
+    if Store.kind(settings.data) is None:
+        return f"{settings.data} does not exist yet; `tocsin up` makes it"
+    with Store.open(settings.data, demo=Store.kind(settings.data) == "demo") as store:
+        damages = store.maintenance.fsck()
+        if damages:
+            raise TocsinError(f"{damages[0].what}; {damages[0].remedy}")
+        figures = store.maintenance.figures()
+    return f"{figures.events} events, {figures.incidents} incidents, whole"
+
+
+def _clock(settings: Settings) -> str:
+    """Compare the clock with the newest receipt: a clock that was set back shows there."""
+    now = datetime.now(UTC)
+    if Store.kind(settings.data) is None:
+        return f"{now:%Y-%m-%d %H:%M:%S} UTC"
+    with Store.open(settings.data, demo=Store.kind(settings.data) == "demo") as store:
+        received = [feed.last_received_time for feed in store.sources.list(now)]
+    latest = max((moment for moment in received if moment is not None), default=now)
+    ahead = (latest if latest.tzinfo else latest.replace(tzinfo=UTC)) - now
+    if ahead > _CLOCK_TOLERANCE:
+        raise TocsinError(f"records were received {ahead} in the future; set the clock by NTP")
+    return f"{now:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _worker() -> str:
+    from tocsin.isolate import RuleWorker
+
+    with RuleWorker() as worker:
+        is_cut = worker.network_is_cut()
+    return "answers, without credentials" + (
+        ", without network" if is_cut else "; its network is not cut"
+    )
+
+
+def _examination(source: Source) -> Callable[[], str]:
+    """Return the source's own examination, where it has one."""
+    own: Callable[[], str] | None = getattr(source, "examine", None)
+    return own if own is not None else lambda: "nothing to examine before it is read"
+
+
+def _heartbeat(heartbeat: Heartbeat) -> str:
+    from tocsin.run.heart import beat
+
+    beat(heartbeat, datetime.now(UTC))
+    return "the address answered"

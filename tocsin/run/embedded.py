@@ -1,0 +1,226 @@
+"""Everything in one process: sources, receivers, turns, upkeep, and the listeners of the pages."""
+
+import logging
+import threading
+from asyncio import wrap_future
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from tocsin.collect import Listener, Outcome, Receiver, Tls, receiver_app
+from tocsin.errors import TocsinError
+from tocsin.isolate import RuleWorker
+from tocsin.ocsf import RawBatch
+from tocsin.run import feeds
+from tocsin.run import log as logs
+from tocsin.run.demo import demo_sources
+from tocsin.run.feeding import Feeder
+from tocsin.run.health import Health, SilenceWatch
+from tocsin.run.metrics import Meter, Metric
+from tocsin.run.pipeline import Tools
+from tocsin.run.queue import TurnQueue
+from tocsin.run.shown import ShownRule, shown_rules
+from tocsin.run.turning import Turner
+from tocsin.run.upkeep import Upkeep
+from tocsin.run.wiring import LoadedRules, load_rules, load_tools, rules_of
+from tocsin.settings import Settings
+from tocsin.store import Store
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+_STOP_SECONDS = 10.0
+_STALE_TURN = timedelta(seconds=30)
+
+log = logging.getLogger("tocsin.run")
+
+
+def utc_now() -> datetime:
+    """Return the present moment, UTC and aware; the clock of everything below."""
+    return datetime.now(UTC)
+
+
+@dataclass(slots=True)
+class Running:
+    """Tocsin at work in this process; `stop` ends it cleanly.
+
+    Attributes:
+        settings: as loaded.
+        store: open for as long as this runs.
+        rules: in force, with the problems of the files that are not.
+        is_demo: whether the demo's sources run, and no others.
+    """
+
+    settings: Settings
+    store: Store
+    rules: LoadedRules
+    tools: Tools
+    is_demo: bool
+    queue: TurnQueue
+    meter: Meter
+    stopping: threading.Event
+    worker: RuleWorker
+    turner: Turner
+    feeders: tuple[Feeder, ...]
+    upkeep: Upkeep
+    receivers: "Listener | None"
+    _threads: list[threading.Thread] = field(default_factory=list)
+    _pages: "Listener | None" = None
+    _shown: tuple[ShownRule, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Prepare once what pages ask for often."""
+        self._shown = shown_rules(self.rules, self.tools.rules)
+
+    def __enter__(self) -> "Running":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def serve(self, app: "ASGIApp") -> str:
+        """Serve the pages on the console's own listener; return its address."""
+        web = self.settings.web
+        self._pages = Listener(app, web.host, web.port, _tls(web.tls))
+        self._pages.start()
+        return self._pages.url
+
+    def receiver_address(self) -> str | None:
+        """Return the address that feeds push to, where any does."""
+        return self.receivers.url if self.receivers else None
+
+    def shown_rules(self) -> tuple[ShownRule, ...]:
+        """Return the rules in force with all that a page tells of them."""
+        return self._shown
+
+    def health(self) -> Health:
+        """Return whether turns run, and what is wrong."""
+        problems = [
+            f"feed {feeder.feed}: {feeder.problem}" for feeder in self.feeders if feeder.problem
+        ]
+        if self.turner.problem:
+            problems.append(f"turns store nothing: {self.turner.problem}")
+        turning = any(thread.name == "turns" and thread.is_alive() for thread in self._threads)
+        last = self.turner.last_turn
+        is_fresh = last is not None and utc_now() - last < _STALE_TURN
+        if not (turning and is_fresh):
+            problems.append("the thread of turns does not move; restart Tocsin and see the log")
+        is_ready = turning and is_fresh and not self.turner.problem
+        return Health(is_ready, (*problems, *self.upkeep.problems()))
+
+    def metrics(self) -> Sequence[Metric]:
+        """Return what only the running pipeline knows."""
+        return self.meter.samples(*self.queue.depth())
+
+    def start(self) -> None:
+        """Start every thread, then the receivers."""
+        for name, work in self._work():
+            thread = threading.Thread(target=work, name=name, daemon=True)
+            thread.start()
+            self._threads.append(thread)
+        if self.receivers:
+            self.receivers.start()
+
+    def stop(self) -> None:
+        """Refuse new records, turn what waits, close everything; a second call does nothing."""
+        if self.stopping.is_set():
+            return
+        for listener in (self.receivers, self._pages):
+            if listener:
+                listener.stop()
+        self.stopping.set()
+        self.queue.close()
+        for thread in self._threads:
+            thread.join(_STOP_SECONDS)
+        self.queue.fail(self.queue.take(0.0))
+        self.worker.close()
+        self.store.close()
+        log.info("stopped")
+
+    def _work(self) -> list[tuple[str, Callable[[], None]]]:
+        work: list[tuple[str, Callable[[], None]]] = [("turns", self.turner.run)]
+        work += [(f"feed-{feeder.feed}", feeder.run) for feeder in self.feeders]
+        return [*work, ("upkeep", self.upkeep.run)]
+
+
+def start(settings: Settings, *, demo: bool = False) -> Running:
+    """Open the store, load the content, start all threads and the receivers.
+
+    Args:
+        settings: loaded.
+        demo: play the demo's story into a folder of its own instead of reading the feeds.
+
+    Raises:
+        TocsinError: settings, content or the store cannot be used; the text says what to do.
+    """
+    logs.configure(settings.log_level)
+    store = Store.open(
+        settings.data,
+        demo=demo,
+        memory_limit=f"{settings.limits.memory >> 20}MB",
+        threads=settings.limits.threads,
+    )
+    try:
+        running = _assemble(settings, store, demo)
+    except TocsinError:
+        store.close()
+        raise
+    running.start()
+    return running
+
+
+def _assemble(settings: Settings, store: Store, demo: bool) -> Running:
+    stopping = threading.Event()
+    worker = RuleWorker()
+    loaded = load_rules(rules_of(settings), settings)
+    tools = load_tools(settings, loaded, worker)
+    queue, meter = TurnQueue(), Meter()
+    sources = demo_sources(stopping) if demo else feeds.pulled(settings, tools.mappings, stopping)
+    watch = SilenceWatch(settings, store)
+    receiving = () if demo else feeds.receivers(settings, tools.mappings)
+    return Running(
+        settings=settings,
+        store=store,
+        rules=loaded,
+        tools=tools,
+        is_demo=demo,
+        queue=queue,
+        meter=meter,
+        stopping=stopping,
+        worker=worker,
+        turner=Turner(queue, store, lambda: tools, utc_now, watch.findings, meter, stopping),
+        feeders=tuple(Feeder(each.feed, each.source, queue, store, stopping) for each in sources),
+        upkeep=Upkeep(settings, store, stopping, utc_now),
+        receivers=_receivers(settings, receiving, queue, meter),
+    )
+
+
+def _receivers(
+    settings: Settings, receiving: Sequence[Receiver], queue: TurnQueue, meter: Meter
+) -> "Listener | None":
+    if not receiving:
+        return None
+
+    async def submit(batch: RawBatch) -> Outcome:
+        future = queue.offer(batch)
+        if future is None:
+            meter.refused()
+            return Outcome("busy", retry_after_seconds=1)
+        return await wrap_future(future)
+
+    listening = settings.receivers
+    app = receiver_app(receiving, submit)
+    return Listener(app, listening.host, listening.port, _tls(listening.tls))
+
+
+def _tls(tls: "object | None") -> "Tls | None":
+    from tocsin.settings.model import Tls as TlsSettings
+
+    return Tls(str(tls.certificate), str(tls.key)) if isinstance(tls, TlsSettings) else None

@@ -1,0 +1,82 @@
+"""What only the running pipeline knows: turns, their seconds, failures, the queue."""
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+_TURN_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One sample in the words of the Prometheus text format."""
+
+    name: str
+    kind: str
+    description: str
+    labels: Mapping[str, str]
+    value: float
+
+
+@dataclass(slots=True)
+class Meter:
+    """Counters of this process; safe to use from several threads."""
+
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _turns: int = 0
+    _failed: int = 0
+    _seconds: float = 0.0
+    _records: int = 0
+    _refused: int = 0
+    _buckets: list[int] = field(default_factory=lambda: [0] * len(_TURN_SECONDS))
+
+    def turned(self, records: int, seconds: float) -> None:
+        """Count a turn that committed."""
+        with self._lock:
+            self._turns += 1
+            self._records += records
+            self._seconds += seconds
+            for place, bound in enumerate(_TURN_SECONDS):
+                self._buckets[place] += seconds <= bound
+
+    def failed(self) -> None:
+        """Count a turn that stored nothing."""
+        with self._lock:
+            self._failed += 1
+
+    def refused(self) -> None:
+        """Count a delivery that was refused because the queue was full."""
+        with self._lock:
+            self._refused += 1
+
+    def samples(self, waiting_records: int, waiting_bytes: int) -> Sequence[Metric]:
+        """Return the counters and the depth of the queue."""
+        with self._lock:
+            name, about = "tocsin_turn_seconds", "Seconds from taking a batch to its commit."
+            buckets = [
+                Metric(f"{name}_bucket", "histogram", about, {"le": str(bound)}, count)
+                for bound, count in zip(_TURN_SECONDS, self._buckets, strict=True)
+            ]
+            return [
+                *buckets,
+                Metric(f"{name}_bucket", "histogram", about, {"le": "+Inf"}, self._turns),
+                Metric(f"{name}_sum", "histogram", about, {}, self._seconds),
+                Metric(f"{name}_count", "histogram", about, {}, self._turns),
+                _counter("tocsin_turns_failed_total", "Turns that stored nothing.", self._failed),
+                _counter("tocsin_records_turned_total", "Records committed.", self._records),
+                _counter(
+                    "tocsin_deliveries_refused_total",
+                    "Deliveries refused because the queue was full.",
+                    self._refused,
+                ),
+                _gauge("tocsin_queue_records", "Records that wait for a turn.", waiting_records),
+                _gauge("tocsin_queue_bytes", "Bytes that wait for a turn.", waiting_bytes),
+            ]
+
+
+def _counter(name: str, description: str, value: float) -> Metric:
+    return Metric(name, "counter", description, {}, value)
+
+
+def _gauge(name: str, description: str, value: float) -> Metric:
+    return Metric(name, "gauge", description, {}, value)

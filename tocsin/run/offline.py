@@ -1,0 +1,159 @@
+"""Read files without a store: `tocsin detect` and `tocsin normalize`."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from tocsin import detect, normalize, plugins
+from tocsin.collect import Source
+from tocsin.isolate import RuleWorker
+from tocsin.ocsf import RawBatch, findings, output
+from tocsin.run import content
+from tocsin.run.recognition import recognize
+from tocsin.run.wiring import RuleChoice, load_mappings, load_rules, mapping_for
+from tocsin.settings import Settings
+
+Advance = Callable[[int, int | None], None]
+"""Told bytes done and bytes in all (None where unknown)."""
+
+_MOST_REJECT_LINES = 1000
+# `detect` looks at history; here no finding is too old to be told.
+_EVERY_AGE = timedelta(days=365_000)
+
+
+@dataclass(slots=True)
+class OfflineRun:
+    """One run over files; the counts are complete once its results were read to the end.
+
+    Attributes:
+        results: OCSF findings (`detect`) or events (`normalize`) as JSON-ready dictionaries.
+        counts: records, events, rejects, findings.
+        rejects: reasons with their places, the first thousand.
+        problems: rules that could not be used, ready to print.
+    """
+
+    results: Iterator[dict[str, object]]
+    counts: Counter[str] = field(default_factory=Counter)
+    rejects: list[str] = field(default_factory=list)
+    problems: tuple[str, ...] = ()
+
+    def summary(self) -> str:
+        """Return one line with the counts."""
+        return ", ".join(f"{count} {name}" for name, count in self.counts.items())
+
+
+def normalize_files(
+    paths: Sequence[str], source: str, settings: Settings, advance: Advance
+) -> OfflineRun:
+    """Normalize files; `source` may be `auto`.
+
+    Raises:
+        UsageError: no such source, or none was recognized.
+        SourceError: a named path cannot be read.
+    """
+    run = OfflineRun(iter(()))
+    run.results = _events_of(run, paths, source, advance)
+    return run
+
+
+def detect_files(
+    paths: Sequence[str], source: str, choice: RuleChoice, settings: Settings, advance: Advance
+) -> OfflineRun:
+    """Run rules over files: one finding for each match; `source` may be `auto`.
+
+    Raises:
+        UsageError: no such source, or none was recognized.
+        SourceError: a named path cannot be read.
+    """
+    loaded = load_rules(choice, settings)
+    log_sources = detect.LogSources.read(content.log_sources_text(), "content/log_sources.yaml")
+    rules = detect.RuleSet.build(loaded.rules, log_sources, _EVERY_AGE)
+    run = OfflineRun(iter(()), problems=tuple(str(problem) for problem in loaded.problems))
+    run.results = _findings_of(run, paths, source, rules, advance)
+    return run
+
+
+def file_source(
+    paths: Sequence[str], mapping: normalize.Mapping, feed: str, advance: Advance
+) -> Source:
+    """Return a source that reads files once."""
+    plug = plugins.find("tocsin.collect.sources", "files")
+    observe = lambda done, total: advance(done, total or None)  # noqa: E731 - one use, one line
+    values = {
+        "feed": feed,
+        "source": mapping.source,
+        "paths": tuple(paths),
+        "unwrap": mapping.unwrap,
+    }
+    made: Source = plug(plugins.settings_of(plug, values), observe=observe)
+    return made
+
+
+def chosen_mapping(
+    paths: Sequence[str], source: str, mappings: Mapping[str, normalize.Mapping]
+) -> normalize.Mapping:
+    """Return the mapping of `source`, or for `auto` the one that fits the content best."""
+    if source == "auto":
+        return recognize(paths, mappings)
+    return mapping_for(source, mappings)
+
+
+def _normalized(
+    run: OfflineRun, paths: Sequence[str], source: str, advance: Advance
+) -> Iterator[normalize.Normalized]:
+    mapping = chosen_mapping(paths, source, load_mappings())
+    for batch in file_source(paths, mapping, "offline", advance).read(None):
+        normalized = normalize.apply(mapping, batch)
+        _count(run, batch, normalized)
+        yield normalized
+
+
+def _count(run: OfflineRun, batch: RawBatch, normalized: normalize.Normalized) -> None:
+    rejects = batch.rejects.to_pylist() + normalized.rejects.to_pylist()
+    run.counts["records"] += batch.records.num_rows + batch.rejects.num_rows
+    run.counts["events"] += normalized.events.num_rows
+    run.counts["rejects"] += len(rejects)
+    room = _MOST_REJECT_LINES - len(run.rejects)
+    run.rejects += [f"{row['origin']}:{row['position']}: {row['reason']}" for row in rejects[:room]]
+
+
+def _events_of(
+    run: OfflineRun, paths: Sequence[str], source: str, advance: Advance
+) -> Iterator[dict[str, object]]:
+    for normalized in _normalized(run, paths, source, advance):
+        # One dictionary a printed line: there is no columnar way to print.
+        for row in normalized.events.to_pylist():
+            yield output.event_json(row)
+
+
+def _findings_of(
+    run: OfflineRun, paths: Sequence[str], source: str, rules: detect.RuleSet, advance: Advance
+) -> Iterator[dict[str, object]]:
+    windows = detect.Windows()
+    with RuleWorker() as worker:
+        for normalized in _normalized(run, paths, source, advance):
+            now = datetime.now(UTC)
+            detected = detect.evaluate(rules, normalized.events, windows, now, worker)
+            windows = detected.windows
+            for finding in _per_match(detected, normalized):
+                run.counts["findings"] += 1
+                yield finding
+
+
+def _per_match(
+    detected: detect.Detected, normalized: normalize.Normalized
+) -> Iterator[dict[str, object]]:
+    """Yield an OCSF Detection Finding for each match, with its one event."""
+    if not detected.matches.num_rows:
+        return
+    by_uid = {row["uid"]: row for row in detected.findings.to_pylist()}
+    places = {uid: place for place, uid in enumerate(normalized.events["event_uid"].to_pylist())}
+    for match in detected.matches.to_pylist():
+        finding = by_uid.get(match["finding_uid"])
+        if finding is None:
+            continue
+        event = normalized.events.slice(places[match["event_uid"]], 1).to_pylist()[0]
+        moment = match["event_time"]
+        one = {**finding, "match_count": 1, "first_time": moment, "last_time": moment}
+        yield findings.finding_json(one | {"event_uids": [match["event_uid"]]}, [event])

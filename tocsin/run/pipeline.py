@@ -1,0 +1,230 @@
+"""One turn: batches on their way from their sources through all thinking rooms to the commit."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+
+import pyarrow as pa
+
+from tocsin import detect, incidents, normalize, posture
+from tocsin.collect import Outcome
+from tocsin.errors import WorldError
+from tocsin.ocsf import RawBatch, concat, from_rows, identifiers, schemas
+from tocsin.settings import Settings
+from tocsin.store import Store, Turn
+
+_KEPT_REJECT_BYTES = 64 << 10
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What a turn works with; replaced as a whole when content is reloaded.
+
+    Attributes:
+        mappings: by source.
+        rules: compiled rules in force.
+        checks: judged on the resources that events describe.
+        run_python: evaluates Python rules elsewhere.
+        never_link: identities that many share and that must not tie incidents together.
+    """
+
+    settings: Settings
+    mappings: Mapping[str, normalize.Mapping]
+    rules: detect.RuleSet
+    checks: tuple[posture.Check, ...]
+    run_python: detect.RunPython
+    never_link: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class TurnReport:
+    """What one turn did, for the log, the counters, and those who wait for an answer."""
+
+    outcomes: tuple[Outcome, ...]
+    changed: tuple[incidents.Incident, ...]
+    records: int
+    events: int
+    findings: int
+    duplicates: int
+    rejects: int
+
+
+def turn(
+    batches: Sequence[RawBatch],
+    tools: Tools,
+    store: Store,
+    now: datetime,
+    extra_findings: pa.Table | None = None,
+) -> TurnReport:
+    """Carry the batches from their sources to one commit; acting comes later and elsewhere.
+
+    Args:
+        batches: at most one a feed; none makes a clock turn.
+        tools: mappings, rules and settings.
+        store: open; its turn lock is taken here.
+        now: UTC and aware.
+        extra_findings: findings that no record explains, such as a silent source.
+
+    Raises:
+        WorldError: nothing of the turn is stored.
+    """
+    with store.turns.lock():
+        windows = store.turns.windows()
+        turns: list[Turn] = []
+        outcomes: list[Outcome] = []
+        for batch in batches:
+            carried, windows = _carry(batch, tools, store, windows, now)
+            turns.append(carried)
+            outcomes.append(_outcome(batch, carried))
+        if extra_findings is not None and extra_findings.num_rows:
+            turns.append(_of_our_own(store, extra_findings, now))
+        committed = store.turns.commit(turns, windows, _grouping(tools))
+    return TurnReport(
+        outcomes=tuple(outcomes),
+        changed=committed.changed,
+        records=sum(batch.records.num_rows + batch.rejects.num_rows for batch in batches),
+        events=committed.events,
+        findings=committed.findings,
+        duplicates=committed.duplicates,
+        rejects=committed.rejects,
+    )
+
+
+def turn_whatever_comes(
+    batches: Sequence[RawBatch], tools: Tools, store: Store, clock: Callable[[], datetime]
+) -> TurnReport:
+    """Take a turn even if some record breaks a room: that record becomes a reject.
+
+    A fault of ours must not stop the stream or lose a neighbor, so the batches are halved until the
+    record that breaks a room stands alone.
+
+    Raises:
+        WorldError: the disk or the database failed; nothing of what was tried last is stored.
+    """
+    try:
+        return turn(batches, tools, store, clock())
+    except WorldError:
+        raise
+    except (
+        Exception
+    ) as error:  # the edge of the thinking rooms: protects the stream from a fault of ours
+        halves = _halves(batches)
+        if halves is None:
+            return turn([_as_rejects(batch, error) for batch in batches], tools, store, clock())
+    return _sum([turn_whatever_comes(half, tools, store, clock) for half in halves], batches)
+
+
+def _carry(
+    batch: RawBatch, tools: Tools, store: Store, windows: detect.Windows, now: datetime
+) -> tuple[Turn, detect.Windows]:
+    normalized = normalize.apply(tools.mappings[batch.source], batch)
+    unseen = store.turns.unseen(batch, normalized)
+    fresh = unseen.normalized
+    detected = detect.evaluate(tools.rules, fresh.events, windows, now, tools.run_python)
+    assessed = posture.assess(tools.checks, fresh.resources)
+    found = concat([fresh.findings, detected.findings, assessed.findings], schemas.FINDINGS)
+    carried = Turn(
+        batch=batch,
+        unseen=unseen,
+        findings=found,
+        matches=detected.matches,
+        failures=concat([detected.failures, assessed.failures], schemas.FAILURES),
+        now=now,
+    )
+    return carried, detected.windows
+
+
+def _grouping(tools: Tools) -> Callable[..., incidents.Grouped]:
+    settings = tools.settings.incidents
+    return partial(
+        incidents.group,
+        gap=settings.gap,
+        threshold=settings.threshold_id,
+        never_link=tools.never_link,
+    )
+
+
+def _of_our_own(store: Store, findings: pa.Table, now: datetime) -> Turn:
+    """Return a turn without records that carries findings about Tocsin itself."""
+    batch = RawBatch(
+        source="tocsin",
+        feed="tocsin",
+        records=schemas.RAW.empty_table(),
+        cursor=None,
+        receipt=None,
+        rejects=schemas.REJECTS.empty_table(),
+    )
+    nothing = normalize.Normalized(
+        events=schemas.EVENT_COLUMNS.empty_table(),
+        findings=schemas.FINDINGS.empty_table(),
+        resources=schemas.RESOURCES.empty_table(),
+        rejects=schemas.REJECTS.empty_table(),
+    )
+    unseen = store.turns.unseen(batch, nothing)
+    none = schemas.MATCHES.empty_table(), schemas.FAILURES.empty_table()
+    return Turn(batch, unseen, findings, none[0], none[1], now)
+
+
+def _outcome(batch: RawBatch, carried: Turn) -> Outcome:
+    # Few rows: rejects are the exception.
+    rows = carried.unseen.normalized.rejects.select(["origin", "position", "reason"]).to_pylist()
+    rejected = {(str(row["origin"]), int(row["position"])): str(row["reason"]) for row in rows}
+    return Outcome("committed", rejected)
+
+
+def _halves(batches: Sequence[RawBatch]) -> tuple[list[RawBatch], list[RawBatch]] | None:
+    """Return the batches in two parts, or None where only one record is left."""
+    if len(batches) > 1:
+        middle = len(batches) // 2
+        return list(batches[:middle]), list(batches[middle:])
+    if not batches or batches[0].records.num_rows < 2:
+        return None
+    batch = batches[0]
+    middle = batch.records.num_rows // 2
+    # The cursor moves with the second half only: a crash between the two reads the first again.
+    first = replace(batch, records=batch.records.slice(0, middle), cursor=None)
+    second = replace(
+        batch, records=batch.records.slice(middle), rejects=schemas.REJECTS.empty_table()
+    )
+    return [first], [second]
+
+
+def _as_rejects(batch: RawBatch, error: Exception) -> RawBatch:
+    reason = f"internal_error: {type(error).__name__}; please report it with this record"
+    rows = [
+        {
+            "source": batch.source,
+            "origin": row["origin"],
+            "position": row["position"],
+            "received_time": row["received_time"],
+            "reason": reason,
+            "raw": row["raw"][:_KEPT_REJECT_BYTES],
+            "raw_hash": identifiers.content_hash(row["raw"]),
+            "size_bytes": len(row["raw"]),
+            "is_replayable": len(row["raw"]) <= _KEPT_REJECT_BYTES,
+        }
+        for row in batch.records.to_pylist()
+    ]
+    rejects = concat([batch.rejects, from_rows(rows, schemas.REJECTS)], schemas.REJECTS)
+    return replace(batch, records=schemas.RAW.empty_table(), rejects=rejects)
+
+
+def _sum(reports: Iterable[TurnReport], batches: Sequence[RawBatch]) -> TurnReport:
+    parts = tuple(reports)
+    if len(batches) == 1:
+        rejected = {
+            key: why for part in parts for out in part.outcomes for key, why in out.rejected.items()
+        }
+        outcomes: tuple[Outcome, ...] = (Outcome("committed", rejected),)
+    else:
+        outcomes = tuple(outcome for part in parts for outcome in part.outcomes)
+    return TurnReport(
+        outcomes=outcomes,
+        changed=tuple(incident for part in parts for incident in part.changed),
+        records=sum(part.records for part in parts),
+        events=sum(part.events for part in parts),
+        findings=sum(part.findings for part in parts),
+        duplicates=sum(part.duplicates for part in parts),
+        rejects=sum(part.rejects for part in parts),
+    )

@@ -1,0 +1,102 @@
+"""Wire the product together: content files become mappings and rules, settings become plugs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tocsin import detect, normalize
+from tocsin.errors import Problem, UsageError
+from tocsin.isolate import RuleWorker
+from tocsin.run import content
+from tocsin.run.pipeline import Tools
+from tocsin.settings import Settings
+from tocsin.settings.values import SEVERITY_IDS
+
+
+@dataclass(frozen=True, slots=True)
+class RuleChoice:
+    """Which rules a command takes: `folders` instead of the built-in ones, or beside them."""
+
+    folders: tuple[Path, ...] = ()
+    with_builtin: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedRules:
+    """Rules in force, the texts they came from, and what is wrong with the others."""
+
+    rules: tuple[detect.Rule, ...]
+    texts: Mapping[str, str]
+    problems: tuple[Problem, ...]
+
+
+def load_mappings() -> Mapping[str, normalize.Mapping]:
+    """Return the mappings by source.
+
+    Raises:
+        MappingError: a mapping file is wrong; nothing can be normalized by it.
+    """
+    macros = content.macros_text()
+    loaded = [
+        normalize.load_mapping(text, location, macros)
+        for location, text in content.mapping_texts().items()
+    ]
+    return {mapping.source: mapping for mapping in loaded}
+
+
+def load_rules(choice: RuleChoice, settings: Settings | None = None) -> LoadedRules:
+    """Return the chosen rules; those that the settings switch off are left out.
+
+    A rule file that is wrong is a problem to show and does not keep the others out.
+    """
+    folders = list(choice.folders)
+    if choice.with_builtin or not folders:
+        folders.append(content.builtin_rules_folder())
+    texts, unreadable = content.rule_texts(folders)
+    parsed = detect.parse_rules(texts)
+    problems = parsed.problems + tuple(
+        Problem(error.location, error.message) for error in unreadable
+    )
+    rules = parsed.rules if settings is None else _adjusted(parsed.rules, settings)
+    return LoadedRules(rules, texts, problems)
+
+
+def rules_of(settings: Settings) -> RuleChoice:
+    """Return which rules the settings ask for."""
+    return RuleChoice(tuple(settings.rules.folders), settings.rules.with_builtin)
+
+
+def load_tools(settings: Settings, loaded: LoadedRules, worker: RuleWorker) -> Tools:
+    """Return everything that a turn works with."""
+    log_sources = detect.LogSources.read(content.log_sources_text(), "content/log_sources.yaml")
+    return Tools(
+        settings=settings,
+        mappings=load_mappings(),
+        rules=detect.RuleSet.build(loaded.rules, log_sources, settings.incidents.max_age),
+        checks=(),
+        run_python=worker,
+        never_link=frozenset(settings.organization.ci_roles),
+    )
+
+
+def _adjusted(rules: Sequence[detect.Rule], settings: Settings) -> tuple[detect.Rule, ...]:
+    disabled = frozenset(settings.rules.disabled)
+    severities = {uid: SEVERITY_IDS[name] for uid, name in settings.rules.severities.items()}
+    kept = [rule for rule in rules if rule.uid not in disabled]
+    return tuple(
+        replace(rule, severity_id=severities[rule.uid]) if rule.uid in severities else rule
+        for rule in kept
+    )
+
+
+def mapping_for(source: str, mappings: Mapping[str, normalize.Mapping]) -> normalize.Mapping:
+    """Return the mapping of a source by its name.
+
+    Raises:
+        UsageError: there is no such source; the text names those that there are.
+    """
+    if source not in mappings:
+        raise UsageError(
+            f"there is no source {source!r}; choose one of {', '.join(sorted(mappings))}"
+        )
+    return mappings[source]

@@ -1,0 +1,120 @@
+"""Commands for rules: `rules list|check|test`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tocsin.serve.cli.options import OutputOption, permission
+from tocsin.serve.cli.output import Output, print_rows, say, write_json
+
+EXIT_FAILING = 3
+_LISTED = ("severity", "title", "kind", "source", "techniques", "file")
+_SEVERITIES = ("", "Informational", "Low", "Medium", "High", "Critical", "Fatal")
+
+rules = typer.Typer(no_args_is_help=True)
+
+FoldersArgument = Annotated[
+    list[Path] | None, typer.Argument(help="Folders or files; the built-in rules by default.")
+]
+BesideOption = Annotated[bool, typer.Option("--with-builtin", help="The built-in rules too.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.add_typer(rules, name="rules", help="What detects.")
+
+
+@rules.command("list")
+@permission("rules.read")
+def list_(
+    folders: FoldersArgument = None,
+    with_builtin: BesideOption = False,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Show the rules."""
+    from tocsin.run import RuleChoice, rule_work
+
+    choice = RuleChoice(tuple(folders or ()), with_builtin or not folders)
+    rows = [
+        {
+            "uid": rule.uid,
+            "severity": _SEVERITIES[rule.severity_id],
+            "title": rule.title,
+            "kind": rule.kind,
+            "source": str(rule.log_source),
+            "tactics": list(rule.tactics),
+            "techniques": list(rule.techniques),
+            "file": rule.location.file,
+        }
+        for rule in rule_work.list_rules(choice)
+    ]
+    print_rows(rows, _LISTED, output)
+
+
+@rules.command()
+@permission("rules.read")
+def check(
+    folders: FoldersArgument = None,
+    with_builtin: BesideOption = False,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Name every rule that cannot be used, with file, line and reason."""
+    from tocsin.run import RuleChoice, rule_work
+
+    choice = RuleChoice(tuple(folders or ()), with_builtin or not folders)
+    checked = rule_work.check_rules(choice)
+    if output in (Output.JSON, Output.JSONL):
+        write_json(
+            {
+                "loaded": checked.loaded,
+                "refused": checked.refused,
+                "problems": [
+                    {"file": each.location.file, "line": each.location.line, "reason": each.message}
+                    for each in checked.problems
+                ],
+            }
+        )
+    else:
+        for problem in checked.problems:
+            typer.echo(str(problem))
+        say(f"{checked.loaded} rules loaded, {checked.refused} files refused")
+    if checked.refused:
+        raise typer.Exit(EXIT_FAILING)
+
+
+@rules.command()
+@permission("rules.read")
+def test(
+    folders: FoldersArgument = None,
+    with_builtin: BesideOption = False,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Run the examples that rules carry."""
+    from tocsin.run import RuleChoice, rule_work
+
+    choice = RuleChoice(tuple(folders or ()), with_builtin or not folders)
+    tested = rule_work.check_examples(choice)
+    failed = [each for each in tested if not each.passed]
+    if output in (Output.JSON, Output.JSONL):
+        write_json(
+            {
+                "passed": len(tested) - len(failed),
+                "failed": len(failed),
+                "tests": [
+                    {
+                        "rule": each.rule,
+                        "name": each.name,
+                        "passed": each.passed,
+                        "reason": each.reason,
+                    }
+                    for each in tested
+                ],
+            }
+        )
+    else:
+        for each in failed:
+            typer.echo(f"{each.title} ({each.rule}): {each.name}: {each.reason}")
+        typer.echo(f"{len(tested) - len(failed)} passed, {len(failed)} failed")
+    if failed:
+        raise typer.Exit(EXIT_FAILING)

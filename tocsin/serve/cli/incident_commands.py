@@ -1,0 +1,197 @@
+"""Commands for triage: `incidents list|show|take|status|close|reopen`."""
+
+from typing import Annotated, cast
+
+import typer
+
+from tocsin.errors import UsageError
+from tocsin.incidents import Change, Incident, Status, Verdict
+from tocsin.ocsf import EVERYTHING
+from tocsin.ocsf.classes import severities
+from tocsin.serve.cli.options import (
+    ConfigOption,
+    DataOption,
+    OutputOption,
+    aware_now,
+    existing_store,
+    local_actor,
+    permission,
+    since_time,
+)
+from tocsin.serve.cli.output import Output, print_rows, say, write_json
+from tocsin.store import IncidentFilter, Store
+
+incidents = typer.Typer(no_args_is_help=True)
+
+UidArgument = Annotated[str, typer.Argument(help="An incident's identifier, or its first letters.")]
+_COLUMNS = ("uid", "severity", "risk", "status", "title", "findings", "last_time", "assignee")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.add_typer(incidents, name="incidents", help="Findings that people handle as one.")
+
+
+@incidents.command("list")
+@permission("incidents.read")
+def list_(
+    status: Annotated[
+        list[str] | None, typer.Option("--status", help="New, In Progress, ...")
+    ] = None,
+    since: Annotated[str | None, typer.Option("--since", help="24h, 7d, or a time.")] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000)] = 100,
+    output: OutputOption = Output.TABLE,
+    config: ConfigOption = None,
+    data: DataOption = None,
+) -> None:
+    """Show incidents, last activity first."""
+    which = IncidentFilter(
+        status=tuple(status) if status else None, since=since_time(since, aware_now())
+    )
+    with existing_store(config, data) as store:
+        found = store.incidents.list(which, EVERYTHING, limit=limit).rows
+    print_rows([_row(incident) for incident in found], _COLUMNS, output)
+
+
+@incidents.command()
+@permission("incidents.read")
+def show(
+    uid: UidArgument,
+    output: Annotated[Output, typer.Option("--output", "-o")] = Output.TABLE,
+    config: ConfigOption = None,
+    data: DataOption = None,
+) -> None:
+    """Tell one incident: its risk, its entities, its timeline."""
+    with existing_store(config, data) as store:
+        incident = _found(store, uid)
+        moments = store.incidents.timeline(incident.uid, EVERYTHING)
+    if output is not Output.TABLE:
+        rows = [
+            {"time": each.time, "kind": each.kind, "uid": each.uid, "title": each.title}
+            for each in moments
+        ]
+        write_json(_row(incident) | {"timeline": rows})
+        return
+    typer.echo(f"{incident.title}\n{incident.uid}  {incident.status}  risk {incident.risk_score}")
+    for reason in incident.risk_reasons:
+        typer.echo(f"  - {reason}")
+    print_rows(
+        [
+            {"type": each.type, "entity": each.name or each.uid, "uid": each.uid}
+            for each in incident.entities
+        ],
+        ("type", "entity", "uid"),
+        Output.TABLE,
+    )
+    print_rows(
+        [
+            {"time": each.time, "kind": each.kind, "what": each.title, "actor": each.actor}
+            for each in moments
+        ],
+        ("time", "kind", "what", "actor"),
+        Output.TABLE,
+    )
+
+
+@incidents.command()
+@permission("incidents.change")
+def take(
+    uid: UidArgument,
+    person: Annotated[str | None, typer.Argument(help="Who has it now; you by default.")] = None,
+    config: ConfigOption = None,
+    data: DataOption = None,
+) -> None:
+    """Assign an incident."""
+    name = person if person is not None else local_actor().removeprefix("local:")
+    _change(uid, Change(assignee=name), config, data)
+
+
+@incidents.command()
+@permission("incidents.change")
+def status(
+    uid: UidArgument,
+    to: Annotated[str, typer.Argument(help="In Progress, On Hold, or Resolved.")],
+    config: ConfigOption = None,
+    data: DataOption = None,
+) -> None:
+    """Move an incident along its life cycle."""
+    _change(uid, Change(status=cast("Status", to.title())), config, data)
+
+
+@incidents.command()
+@permission("incidents.change")
+def close(
+    uid: UidArgument,
+    verdict: Annotated[
+        str, typer.Option("--verdict", help="True Positive, False Positive, Benign, ...")
+    ],
+    reason: Annotated[str, typer.Option("--reason", help="Why, in your words.")],
+    config: ConfigOption = None,
+    data: DataOption = None,
+) -> None:
+    """Close an incident with a verdict and a reason."""
+    change = Change(status="Closed", verdict=cast("Verdict", verdict.title()), reason=reason)
+    _change(uid, change, config, data)
+
+
+@incidents.command()
+@permission("incidents.change")
+def reopen(
+    uid: UidArgument,
+    reason: Annotated[str, typer.Option("--reason", help="Why, in your words.")],
+    config: ConfigOption = None,
+    data: DataOption = None,
+) -> None:
+    """Open a resolved or closed incident again."""
+    _change(uid, Change(status="In Progress", reason=reason), config, data)
+
+
+def _change(uid: str, change: Change, config: ConfigOption, data: DataOption) -> None:
+    with existing_store(config, data) as store:
+        incident = _found(store, uid)
+        changed = store.incidents.change(
+            incident.uid, change, local_actor(), aware_now(), EVERYTHING
+        )
+    say(f"{changed.uid} is {changed.status}, {changed.assignee or 'nobody'} has it.")
+
+
+def _found(store: Store, uid: str) -> Incident:
+    """Return the incident with this identifier, or the only one that begins with it."""
+    whole = store.incidents.get(uid, EVERYTHING)
+    if whole is not None:
+        return whole
+    every = store.incidents.list(IncidentFilter(), EVERYTHING, limit=10_000).rows
+    close_ones = (
+        [incident for incident in every if incident.uid.startswith(uid)] if len(uid) >= 6 else []
+    )
+    if len(close_ones) != 1:
+        raise UsageError(f"no incident is called {uid}; see `tocsin incidents list`")
+    return close_ones[0]
+
+
+def _row(incident: Incident) -> dict[str, object]:
+    return {
+        "uid": incident.uid,
+        "severity": severities().get(incident.severity_id, "Unknown"),
+        "severity_id": incident.severity_id,
+        "risk": incident.risk_score,
+        "status": incident.status,
+        "title": incident.title,
+        "entities": [
+            {"type": each.type, "uid": each.uid, "name": each.name} for each in incident.entities
+        ],
+        "accounts": list(incident.accounts),
+        "tactics": list(incident.tactics),
+        "techniques": list(incident.techniques),
+        "rules": list(incident.rule_uids),
+        "findings": incident.finding_count,
+        "matches": incident.match_count,
+        "first_time": incident.first_time,
+        "last_time": incident.last_time,
+        "opened_time": incident.opened_time,
+        "updated_time": incident.updated_time,
+        "assignee": incident.assignee,
+        "verdict": incident.verdict,
+        "verdict_reason": incident.verdict_reason,
+        "risk_reasons": list(incident.risk_reasons),
+    }

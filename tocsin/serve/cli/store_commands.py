@@ -1,0 +1,216 @@
+"""Commands that load and ask the store: `ingest`, `search`, `sql`, `fsck`, `backup`, `restore`."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tocsin.errors import UsageError
+from tocsin.ocsf import EVERYTHING
+from tocsin.ocsf.output import event_json
+from tocsin.serve.cli.offline_commands import progress_bar
+from tocsin.serve.cli.options import (
+    ConfigOption,
+    DataOption,
+    OutputOption,
+    aware_now,
+    existing_store,
+    permission,
+    settings_for,
+    since_time,
+)
+from tocsin.serve.cli.output import Output, print_rows, say
+from tocsin.store import Span, Store
+
+_EVENT_COLUMNS = (
+    "time",
+    "source",
+    "class_name",
+    "actor",
+    "operation",
+    "address",
+    "status",
+    "event_uid",
+)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    for command in (ingest, search, sql, fsck, backup, restore):
+        app.command()(command)
+    app.add_typer(_audit, name="audit", help="The hash-chained log of every change.")
+    app.add_typer(_rejects, name="rejects", help="Records that no mapping could read.")
+
+
+_audit = typer.Typer(no_args_is_help=True)
+_rejects = typer.Typer(no_args_is_help=True)
+
+
+@permission("ingest")
+def ingest(
+    paths: Annotated[
+        list[str] | None, typer.Argument(help="Files or folders; - is standard input.")
+    ] = None,
+    source: Annotated[str, typer.Option("--source", "-s", help="What the records are.")] = "auto",
+    rejects: Annotated[
+        bool, typer.Option("--rejects", help="Replay rejects after a mapping was mended.")
+    ] = False,
+    config: ConfigOption = None,
+    data: DataOption = None,
+) -> None:
+    """Load history into the store; run it again to resume; findings on old events never notify."""
+    from tocsin.run import ingest_files, replay_rejects
+
+    settings = settings_for(config, data)
+    if rejects:
+        say(str(replay_rejects(settings)))
+        return
+    if not paths:
+        raise UsageError("name files or folders to load, or --rejects to replay rejects")
+    with progress_bar("Loading") as advance:
+        counts = ingest_files(paths, source, settings, advance)
+    say(str(counts))
+
+
+@permission("search")
+def search(
+    query: Annotated[
+        str, typer.Argument(help="Such as: actor.user.name:alice AND api.operation:Delete*")
+    ],
+    since: Annotated[str | None, typer.Option("--since", help="24h, 7d, or a time.")] = "24h",
+    until: Annotated[str | None, typer.Option("--until", help="A time; now by default.")] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=100_000)] = 100,
+    output: OutputOption = Output.TABLE,
+    config: ConfigOption = None,
+    data: DataOption = None,
+) -> None:
+    """Search the stored events."""
+    now = aware_now()
+    span = Span(since_time(since, now), since_time(until, now))
+    with existing_store(config, data) as store:
+        rows = store.events.search(query, EVERYTHING, span, limit=limit).rows.to_pylist()
+    if output in (Output.JSON, Output.JSONL):
+        print_rows([event_json(row) for row in rows], (), output)
+    else:
+        print_rows([_event_row(row) for row in rows], _EVENT_COLUMNS, output)
+
+
+@permission("search")
+def sql(
+    statement: Annotated[
+        str, typer.Argument(help="One SELECT over events, findings, incidents, ...")
+    ],
+    output: OutputOption = Output.TABLE,
+    config: ConfigOption = None,
+    data: DataOption = None,
+) -> None:
+    """Answer one SELECT, within limits of time, rows and memory."""
+    with existing_store(config, data) as store:
+        table = store.events.sql(statement, EVERYTHING)
+        print_rows(table.to_pylist(), table.column_names, output)
+
+
+@permission("operate")
+def fsck(
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Mend what can be mended safely.")
+    ] = False,
+    config: ConfigOption = None,
+    data: DataOption = None,
+) -> None:
+    """Check that the data folder is whole."""
+    with existing_store(config, data) as store:
+        problems = store.maintenance.fsck(repair=repair)
+    for problem in problems:
+        typer.echo(f"{problem.what}; {'mended' if problem.repaired else problem.remedy}")
+    if any(not problem.repaired for problem in problems):
+        raise typer.Exit(1)
+    say("The data folder is whole.")
+
+
+@permission("operate")
+def backup(
+    target: Annotated[Path, typer.Argument(help="A folder that does not exist yet.")],
+    config: ConfigOption = None,
+    data: DataOption = None,
+) -> None:
+    """Copy the data folder while it is in use."""
+    with existing_store(config, data) as store:
+        store.maintenance.backup(target)
+    say(f"Backed up to {target}.")
+
+
+@permission("operate")
+def restore(
+    backup_folder: Annotated[Path, typer.Argument(help="A folder that `tocsin backup` made.")],
+    config: ConfigOption = None,
+    data: DataOption = None,
+) -> None:
+    """Make a data folder from a backup; the data folder must not exist yet."""
+    folder = settings_for(config, data).data
+    Store.restore(backup_folder, folder)
+    say(f"Restored to {folder}.")
+
+
+@_audit.command("verify")
+@permission("audit")
+def audit_verify(
+    head: Annotated[
+        str | None, typer.Option("--head", help="A head kept elsewhere; it must be in the chain.")
+    ] = None,
+    config: ConfigOption = None,
+    data: DataOption = None,
+) -> None:
+    """Recompute the chain of the audit log and name the first entry that does not fit."""
+    with existing_store(config, data) as store:
+        state = store.audit.verify(known_head=head)
+    if state.problem:
+        typer.echo(f"entry {state.first_bad_seq}: {state.problem}")
+        raise typer.Exit(1)
+    typer.echo(f"{state.rows} entries, head {state.head}")
+
+
+@_audit.command("list")
+@permission("audit")
+def audit_list(
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000)] = 50,
+    output: OutputOption = Output.TABLE,
+    config: ConfigOption = None,
+    data: DataOption = None,
+) -> None:
+    """Show who changed what, newest first."""
+    with existing_store(config, data) as store:
+        rows = [asdict(row) for row in store.audit.list(limit=limit).rows]
+    print_rows(rows, ("seq", "time", "actor", "action", "object", "details"), output)
+
+
+@_rejects.command("list")
+@permission("search")
+def rejects_list(
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000)] = 50,
+    output: OutputOption = Output.TABLE,
+    config: ConfigOption = None,
+    data: DataOption = None,
+) -> None:
+    """Show records that could not be read, newest first, with the reason."""
+    with existing_store(config, data) as store:
+        rows = store.rejects.list(limit=limit).rows.to_pylist()
+    print_rows(rows, ("received_time", "source", "origin", "position", "reason"), output)
+
+
+def _event_row(row: dict[str, object]) -> dict[str, object]:
+    return {
+        **row,
+        "actor": _inner(row, "actor", "user", "name") or _inner(row, "actor", "user", "uid"),
+        "operation": _inner(row, "api", "operation"),
+        "address": _inner(row, "src_endpoint", "ip") or _inner(row, "src_endpoint", "domain"),
+    }
+
+
+def _inner(value: object, *names: str) -> object:
+    for name in names:
+        if not isinstance(value, dict):
+            return None
+        value = value.get(name)
+    return value
