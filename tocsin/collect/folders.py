@@ -16,7 +16,7 @@ class FoundFile:
     Attributes:
         path: absolute, as it was reached (through links).
         device, inode: what it is, whatever its name; zero where it could not be looked at.
-        size_bytes: at the time of looking.
+        size_bytes, changed_ns: size and time of the last change, at the time of looking.
         problem: why it is not read, with a stable code; empty for a file that can be.
         is_stream: a pipe or standard input: read once, from its beginning to its end.
         is_named: asked for by name, not found in a folder.
@@ -26,6 +26,7 @@ class FoundFile:
     device: int = 0
     inode: int = 0
     size_bytes: int = 0
+    changed_ns: int = 0
     problem: str = ""
     is_stream: bool = False
     is_named: bool = False
@@ -59,6 +60,17 @@ def find_files(paths: Iterable[str]) -> Iterator[FoundFile]:
             yield FoundFile(str(path), is_stream=True, is_named=True)
         else:
             yield from (replace(found, is_named=True) for found in _look(str(path), seen))
+
+
+def find_beside(path: str) -> list[FoundFile]:
+    """Return the readable files in the folder of `path`, whatever they are called."""
+    try:
+        with os.scandir(Path(path).parent) as entries:
+            paths = [entry.path for entry in entries]
+    except OSError:
+        return []
+    found = [file for beside in paths for file in _look(beside, set())]
+    return [file for file in found if not file.problem]
 
 
 def _walk(folder: str, seen: set[tuple[int, int]]) -> Iterator[FoundFile]:
@@ -96,4 +108,4 @@ def _look(path: str, seen: set[tuple[int, int]]) -> Iterator[FoundFile]:
         return
     seen.add(identity)
     problem = "" if stat.S_ISREG(found.st_mode) else "not_a_file: a pipe, socket or device"
-    yield FoundFile(path, *identity, size_bytes=found.st_size, problem=problem)
+    yield FoundFile(path, *identity, found.st_size, found.st_mtime_ns, problem=problem)

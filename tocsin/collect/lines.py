@@ -37,9 +37,12 @@ class Found:
 
 
 class LineCutter:
-    """Cuts a growing stream; `offset` is that of the first byte not yet given out.
+    """Cuts a growing stream.
 
     White lines are separators, not records. A byte order mark is no part of the first line.
+
+    Attributes:
+        offset: of the first byte not yet given out, always the beginning of a line.
     """
 
     def __init__(self, offset: int) -> None:
@@ -47,17 +50,21 @@ class LineCutter:
         self._carry = b""
         self._overlong: GrowingReject | None = None
 
+    @property
+    def taken_to(self) -> int:
+        """The offset of the next byte to take; what lies before is held or given out."""
+        return self.offset + (self._overlong.size_bytes if self._overlong else len(self._carry))
+
     def take(self, block: bytes) -> Found:
         """Return what is complete after the next block."""
         found = Found()
         if self._overlong is not None:
             line, newline, block = block.partition(b"\n")
             self._overlong.add(line)
-            self.offset += len(line) + len(newline)
             if not newline:
                 return found
-            found.rejects.append(self._overlong.end())
-            self._overlong = None
+            self._end_overlong(found)
+            self.offset += 1
         lines = (self._carry + block).split(b"\n")
         self._carry = lines.pop()
         for line in lines:
@@ -66,20 +73,23 @@ class LineCutter:
         if len(self._carry) > MAX_RECORD_BYTES:
             self._overlong = GrowingReject(self.offset, TOO_LONG)
             self._overlong.add(self._carry)
-            self.offset += len(self._carry)
             self._carry = b""
         return found
 
     def end(self) -> Found:
         """Return the last line, which no line break ends."""
         found = Found()
-        if self._overlong is not None:
-            found.rejects.append(self._overlong.end())
-            self._overlong = None
+        self._end_overlong(found)
         self._place(self._carry, found)
         self.offset += len(self._carry)
         self._carry = b""
         return found
+
+    def _end_overlong(self, found: Found) -> None:
+        if self._overlong is not None:
+            self.offset += self._overlong.size_bytes
+            found.rejects.append(self._overlong.end())
+            self._overlong = None
 
     def _place(self, line: bytes, found: Found) -> None:
         if self.offset == 0:

@@ -18,6 +18,10 @@ CountBytes = Callable[[int], None]
 """Told how many bytes were just read."""
 
 
+def _ignore(size_bytes: int) -> None:
+    pass
+
+
 def fingerprint(head: bytes) -> str:
     """Return a mark of a stream's beginning that stays the same while the stream grows.
 
@@ -46,8 +50,8 @@ class Opening:
         else:
             self.origin = f"{file.path}#{file.inode:x}.{mark}"
 
-    def blocks(self, offset: int, count: CountBytes) -> Iterator[bytes]:
-        """Yield the content from `offset` on in blocks of at most 1 MiB.
+    def blocks(self, offset: int, count: CountBytes = _ignore) -> Iterator[bytes]:
+        """Yield the content from `offset` on in blocks of at most 1 MiB; `count` is told of each.
 
         Raises:
             SourceError: the disk or the other end of the pipe failed.
@@ -59,6 +63,11 @@ class Opening:
         while block := self._read():
             count(len(block))
             yield block
+
+    def before(self, offset: int, size_bytes: int) -> bytes:
+        """Return at most `size_bytes` bytes that lie before `offset` (files only)."""
+        start = max(offset - size_bytes, 0)
+        return os.pread(self._opened.fileno(), offset - start, start)
 
     def close(self) -> None:
         """Close it; standard input itself stays open."""

@@ -60,19 +60,23 @@ def reject(position: int, reason: str, raw: bytes) -> Reject:
 
 
 class GrowingReject:
-    """A reject whose bytes arrive piece by piece and are not held: only head, hash and size."""
+    """A reject whose bytes arrive piece by piece and are not held: only head, hash and size.
+
+    Attributes:
+        size_bytes: how many have arrived.
+    """
 
     def __init__(self, position: int, reason: str) -> None:
         self._position = position
         self._reason = reason
         self._head = bytearray()
         self._digest = blake2b(digest_size=16)
-        self._size_bytes = 0
+        self.size_bytes = 0
 
     def add(self, content: bytes) -> None:
         """Take the next bytes."""
         self._digest.update(content)
-        self._size_bytes += len(content)
+        self.size_bytes += len(content)
         if len(self._head) < KEPT_REJECT_BYTES:
             self._head += content[: KEPT_REJECT_BYTES - len(self._head)]
 
@@ -83,7 +87,7 @@ class GrowingReject:
             reason=self._reason,
             raw=bytes(self._head),
             raw_hash=self._digest.hexdigest(),
-            size_bytes=self._size_bytes,
+            size_bytes=self.size_bytes,
             is_replayable=False,
         )
 

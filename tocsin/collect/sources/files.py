@@ -10,11 +10,13 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
+from typing import Any
 
 from tocsin.collect.cutting import Place, cut
 from tocsin.collect.folders import FoundFile, find_files
+from tocsin.collect.following import Follower
 from tocsin.collect.openings import Opening
-from tocsin.collect.records import HISTORY, Filled, Span, fill, reject
+from tocsin.collect.records import HISTORY, LIVE, Filled, Span, fill, reject
 from tocsin.errors import SourceError
 from tocsin.ocsf import RawBatch
 
@@ -78,7 +80,7 @@ class Files:
             SourceError: a path that is named does not exist or cannot be read, or the disk failed.
         """
         try:
-            yield from self._read_once(cursor)
+            yield from self._follow(cursor) if self._settings.follow else self._read_once(cursor)
         except OSError as error:
             raise SourceError(f"{error.filename}: {error.strerror}") from error
 
@@ -88,15 +90,27 @@ class Files:
     def _read_once(self, cursor: str | None) -> Iterator[RawBatch]:
         files = list(find_files(self._settings.paths))
         for filled in fill(self._spans(files, cursor), HISTORY, self._settings.source):
-            yield self._batch(filled)
+            mark, resume = filled.marks[-1]
+            after = {"before": mark.before, "origin": mark.origin, "resume": resume}
+            yield self._batch(filled, json.dumps(after))
 
-    def _batch(self, filled: Filled["_Mark"]) -> RawBatch:
-        mark, resume = filled.marks[-1]
+    def _follow(self, cursor: str | None) -> Iterator[RawBatch]:
+        follower = Follower(self._settings.paths, self._settings.unwrap, cursor)
+        limits = HISTORY
+        while True:
+            for filled in fill(follower.look(), limits, self._settings.source):
+                yield self._batch(filled, follower.cursor_after(filled.marks))
+            if self._pause(self._settings.poll_seconds):
+                return
+            # The first look may have to catch up; from now on findings should come soon.
+            limits = LIVE
+
+    def _batch(self, filled: Filled[Any], cursor: str) -> RawBatch:
         return RawBatch(
             source=self._settings.source,
             feed=self._settings.feed,
             records=filled.records,
-            cursor=json.dumps({"before": mark.before, "origin": mark.origin, "resume": resume}),
+            cursor=cursor,
             receipt=None,
             rejects=filled.rejects,
         )
