@@ -131,8 +131,9 @@ def _check_spelling(reading: Reading, found: Mapping[str, YamlValue]) -> None:
 
 
 def _header(reading: Reading, found: Mapping[str, YamlValue]) -> dict[str, Any]:
-    with reading.collecting():
-        reading.text(found.get("title"), "title")
+    if found.get("title") is not None:
+        with reading.collecting():
+            reading.text(found["title"], "title")
     header = {key: value for key, value in found.items() if key not in ("detection", "logsource")}
     try:
         values, errors = SigmaRuleBase.from_dict_common_params(header, collect_errors=True)
@@ -146,7 +147,8 @@ def _header(reading: Reading, found: Mapping[str, YamlValue]) -> dict[str, Any]:
 
 def _named_key(message: str) -> str:
     """Return the key that pySigma's message names, else `title`, which stands at the top."""
-    return next((key for key in _KEYS if key in message.lower().split()), "title")
+    words = message.lower().split()
+    return next((key for key in _KEYS if key in words or key.rstrip("s") in words), "title")
 
 
 def _log_source(reading: Reading, value: YamlValue) -> LogSource:

@@ -1,0 +1,59 @@
+"""Rules are bound to sources by the words of a content file."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.detect.tables import LOG_SOURCES
+from tocsin.detect import LogSources
+from tocsin.detect.rules import LogSource
+from tocsin.errors import ContentError
+
+SHIPPED = Path(__file__).parents[2] / "content" / "log_sources.yaml"
+
+
+@pytest.mark.parametrize(
+    ("log_source", "sources"),
+    [
+        (LogSource("aws", "cloudtrail"), ("aws.cloudtrail",)),
+        (LogSource("aws"), ("aws.cloudtrail",)),
+        (LogSource("aws", "vpcflow"), ()),
+        (LogSource("kubernetes", "audit"), ("kubernetes.audit",)),
+        (LogSource("kubernetes", "audit", "application"), ("kubernetes.audit",)),
+        (LogSource("github", "audit"), ()),
+        (LogSource(service="audit"), ()),
+        (LogSource(category="process_creation", product="windows"), ()),
+        (LogSource(category="ocsf"), ("aws.cloudtrail", "kubernetes.audit")),
+        (LogSource(log_types=("Okta.SystemLog", "AWS.CloudTrail")), ("aws.cloudtrail",)),
+        (LogSource(log_types=("Okta.SystemLog",)), ()),
+    ],
+)
+def test_a_log_source_is_bound(log_source, sources):
+    assert LOG_SOURCES.bind(log_source) == sources
+
+
+def test_the_shipped_file_binds_what_issue_two_reads():
+    shipped = LogSources.read(SHIPPED.read_text(), "log_sources.yaml")
+
+    assert shipped.bind(LogSource("aws", "cloudtrail")) == ("aws.cloudtrail",)
+    assert shipped.bind(LogSource("kubernetes", "audit", "application")) == ("kubernetes.audit",)
+    assert shipped.bind(LogSource(log_types=("Kubernetes.Audit",))) == ("kubernetes.audit",)
+    assert shipped.native_roots("aws.cloudtrail") == {"resources"}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("sources: []", "must be a mapping"),
+        ("sources: {x: {sigma: {}}}", "must be a list"),
+        ("sources: {x: {sgima: []}}", "did you mean 'sigma'"),
+        ("sources: {x: {sigma: [{vendor: y}]}}", "unknown key 'vendor'"),
+        ("source: {}", "must be a mapping"),
+        ("sources: {x: {log_types: [1]}}", "must be text"),
+    ],
+)
+def test_a_broken_file_is_one_clear_line(text, words):
+    with pytest.raises(ContentError, match=words) as raised:
+        LogSources.read(text, "log_sources.yaml")
+
+    assert str(raised.value).startswith("log_sources.yaml:1: ")

@@ -1,0 +1,117 @@
+"""Python rules are read as panther-analysis lays them out; their text is never executed here."""
+
+import pytest
+
+from tocsin.detect import parse_rules
+
+SOURCE = "def rule(event):\n    return event.get('eventName') == 'StopLogging'\n"
+YAML = """AnalysisType: rule
+Filename: trail.py
+RuleID: Example.Trail
+DisplayName: Logging is stopped
+Enabled: true
+LogTypes: [AWS.CloudTrail]
+Severity: High
+Description: Somebody stopped a trail.
+Reference: https://example.com/why
+Reports:
+  MITRE ATT&CK: ["TA0005:T1562.008"]
+DedupPeriodMinutes: 15
+Threshold: 3
+Tests:
+  - {Name: stopped, ExpectedResult: true, Log: {eventName: StopLogging}}
+  - {Name: patched, ExpectedResult: true, Log: {}, Mocks: [{objectName: f, returnValue: 1}]}
+"""
+
+
+def read(yaml=YAML, source=SOURCE, name="trail.py"):
+    return parse_rules({"aws/trail.yml": yaml, f"aws/{name}": source})
+
+
+def test_a_rule_is_read_with_its_description():
+    rule = read().rules[0]
+
+    assert (rule.uid, rule.title, rule.kind) == ("Example.Trail", "Logging is stopped", "Python")
+    assert (rule.severity_id, rule.threshold) == (4, 3)
+    assert rule.period.total_seconds() == 900
+    assert rule.log_source.log_types == ("AWS.CloudTrail",)
+    assert (rule.tactics, rule.techniques) == (("defense-evasion",), ("T1562.008",))
+    assert (rule.source, rule.condition) == (SOURCE, None)
+    assert rule.references == ("https://example.com/why",)
+
+
+def test_tests_become_examples_that_stand_alone():
+    stopped, patched = read().rules[0].examples
+
+    assert (stopped.name, stopped.matches, stopped.is_complete) == ("stopped", True, True)
+    assert "Mocks" in patched.obstacle
+
+
+def test_the_version_changes_with_either_file():
+    versions = {
+        read().rules[0].version,
+        read(source=SOURCE + "\n").rules[0].version,
+        read(yaml=YAML + "\n").rules[0].version,
+    }
+
+    assert len(versions) == 3
+
+
+def test_our_own_keys_may_stand_in_the_yaml():
+    rule = read(
+        YAML + "tocsin: {dedup: [awsRegion]}\nfalsepositives: [A migration.]\n"
+        "examples: [{name: started, match: false, event: {eventName: StartLogging}}]\n"
+    ).rules[0]
+
+    assert rule.dedup == ("awsRegion",)
+    assert rule.false_positives == ("A migration.",)
+    assert rule.examples[-1].is_complete is False
+
+
+def test_a_rule_can_be_switched_off():
+    assert read(YAML.replace("Enabled: true", "Enabled: false")).rules[0].is_enabled is False
+
+
+def test_the_text_is_not_executed():
+    source = "raise SystemExit(1)\n" + SOURCE
+
+    assert read(source=source).rules[0].source == source
+
+
+def test_odd_escapes_in_a_rule_raise_no_warning():
+    assert read(source=SOURCE + "X = '\\d'\n").problems == ()
+
+
+@pytest.mark.parametrize(
+    ("yaml", "source", "line", "words"),
+    [
+        (YAML, "def rule(event)\n", 2, "not Python"),
+        (YAML, "x = 1\n", 2, "defines no function"),
+        (YAML, "def rule(): return True\n", 2, "defines no function"),
+        (YAML, "x = " + "(" * 5_000, 2, "not Python"),
+        (YAML, "x = 1\0", 2, "not Python"),
+        (YAML.replace("High", "Hihg"), SOURCE, 7, "did you mean"),
+        (YAML.replace("15", "-1"), SOURCE, 12, "whole number"),
+        (YAML.replace("Threshold: 3", "Threshold: yes"), SOURCE, 13, "whole number"),
+        (YAML.replace("Threshold: 3", "Threshold: 99999"), SOURCE, 13, "10000"),
+        (YAML.replace("Type: rule", "Type: policy"), SOURCE, 1, "not supported yet"),
+        (YAML.replace("Type: rule", "Type: rulle"), SOURCE, 1, "unknown"),
+        (YAML.replace("RuleID: Example.Trail\n", ""), SOURCE, 1, "'RuleID' must be text"),
+        (YAML.replace("[AWS.CloudTrail]", "AWS.CloudTrail"), SOURCE, 6, "must be a list"),
+        (YAML + "Detection: []\n", SOURCE, 17, "`Detection`"),
+        (YAML.replace("ExpectedResult: true, Log: {e", "ExpectedResult: 1, Log: {e"), SOURCE, 15,
+         "true or false"),
+    ],
+)  # fmt: skip
+def test_a_broken_rule_is_one_clear_line(yaml, source, line, words):
+    result = read(yaml, source)
+
+    assert result.rules == ()
+    problem = str(result.problems[0])
+    assert problem.startswith(f"aws/trail.yml:{line}: ")
+    assert words in problem
+    assert "\n" not in problem
+
+
+def test_a_missing_python_file_is_named():
+    assert "names no Python file" in str(read(name="other.py").problems[0])
