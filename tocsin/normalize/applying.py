@@ -13,13 +13,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tocsin.normalize.engine import FEED, Engine
+from tocsin.normalize.enumerations import class_columns, named
 from tocsin.normalize.limits import RefusedError, examine
 from tocsin.normalize.mapping import Mapping
-from tocsin.ocsf import RawBatch, identifiers, schemas
+from tocsin.ocsf import RawBatch, classes, identifiers, schemas
 
 KEPT_REJECT_BYTES = 64 << 10
 NO_TIME = "no_time"
 
+_INFORMATIONAL = 1
 _SLICE_RECORDS = 20_000
 _EARLIEST = pa.scalar(31 * 86_400_000_000, pa.duration("us"))
 _LATEST = pa.scalar(86_400_000_000, pa.duration("us"))
@@ -156,6 +158,7 @@ class _Slice:
             "day": day,
             "flags": self._flag_lists(indices, rows),
             "raw_data": records.column("raw").cast(pa.string()),
+            **self._names(rows),
         }
         columns = []
         for field in self._mapping.schema:
@@ -167,6 +170,19 @@ class _Slice:
             else:
                 columns.append(rows.column(name))
         return pa.table(columns, schema=self._mapping.schema)
+
+    def _names(self, rows: pa.Table) -> dict[str, pa.Array]:
+        def column(name: str) -> pa.Array:
+            return rows.column(name).combine_chunks()
+
+        severity = named(column("severity text"), classes.severities())
+        status = named(column("status text"), classes.statuses())
+        return {
+            **class_columns(column("class number"), column("activity text"), self._mapping.classes),
+            "severity_id": pc.fill_null(severity.numbers, _INFORMATIONAL),
+            "status_id": status.numbers,
+            "status": status.captions,
+        }
 
     def _uids(self, indices: Sequence[int], native: Sequence[str | None]) -> pa.Array:
         """Return the identifiers of events: `identifiers.derive`, its common start hashed once."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from tocsin.errors import MappingError
 from tocsin.normalize.definition import TYPES, ClassPart, Definition
-from tocsin.normalize.enumerations import activity_columns, severity_columns, status_columns
+from tocsin.normalize.enumerations import check_names
 from tocsin.normalize.expressions import (
     Expression,
     Scope,
@@ -26,6 +26,7 @@ from tocsin.normalize.targets import Target, resolve, sql_type
 from tocsin.ocsf import classes
 
 CLASS_NUMBER = '"class number"'
+ENUMERATED = ("class number", "activity text", "severity text", "status text")
 NEVER_EARLIER = "TIMESTAMP '0001-01-01 00:00:00'"
 NEVER_LATER = "TIMESTAMP '9999-12-31 23:59:59.999999'"
 
@@ -41,13 +42,16 @@ class Compiled:
     """A mapping as SQL.
 
     Attributes:
-        sql: the statement over `feed`.
+        sql: the statement over `feed`; class, activity, severity and status come out as the
+            columns of `ENUMERATED`, still names.
+        classes: the classes that the number of a class means.
         targets: what each OCSF path of the mapping is, by path.
         fields: the one-to-one pairs, native path by OCSF path.
         inputs: native paths that each OCSF path is computed from.
     """
 
     sql: str
+    classes: tuple[classes.EventClass, ...]
     targets: Map[str, Target]
     fields: Map[str, str]
     inputs: Map[str, frozenset[str]]
@@ -101,6 +105,7 @@ class _Compiler:
         sql = self._observed(self._final(self._classified(self._derived_layers()), leaves), leaves)
         return Compiled(
             sql=sql,
+            classes=tuple(self._classes),
             targets={path: leaf.target for path, leaf in leaves.items()},
             fields={
                 path: leaf.common.field
@@ -163,17 +168,10 @@ class _Compiler:
         number = f"CASE{whens} ELSE {last} END" if whens else str(last)
         time = self._check(self._definition.time)
         accept = self._check(self._definition.accept).sql if self._definition.accept else "true"
-        activity, name = activity_columns(
-            [
-                (event_class, self._check(part.activity), part.activity.location)
-                for event_class, part in zip(self._classes, self._definition.classes, strict=True)
-            ]
-        )
         return (
-            f"SELECT *, {activity} AS activity_id, {name} FROM ("
             f'SELECT *, {number} AS {CLASS_NUMBER}, coalesce({accept}, false) AS "is accepted", '
             f'TRY_CAST({time.sql} AS TIMESTAMP) AS "native time", '
-            f'{self._has_time(time)} AS "has time" FROM ({layer}))'
+            f'{self._has_time(time)} AS "has time" FROM ({layer})'
         )
 
     def _has_time(self, time: Expression) -> str:
@@ -189,7 +187,6 @@ class _Compiler:
         return f"({' OR '.join(tests)})" if tests else "true"
 
     def _final(self, layer: str, leaves: Map[str, _Leaf]) -> str:
-        numbered = list(enumerate(self._classes))
         uid = self._check(self._definition.uid)
         columns = [
             '"row number"',
@@ -199,31 +196,39 @@ class _Compiler:
             'WHEN NOT "has time" THEN "received time" END AS time',
             '"has time"',
             f'TRY_CAST({uid.sql} AS VARCHAR) AS "native id"',
-            f"{_by_class((n, str(c.uid)) for n, c in numbered)}::INTEGER AS class_uid",
-            f"{_by_class((n, _text(c.name)) for n, c in numbered)} AS class_name",
-            f"{_by_class((n, str(c.category_uid)) for n, c in numbered)}::INTEGER AS category_uid",
-            "activity_id::INTEGER AS activity_id",
-            "activity_name",
-            *severity_columns(self._named("severity")),
-            *status_columns(self._named("status")),
+            f"{CLASS_NUMBER}::INTEGER AS {CLASS_NUMBER}",
+            f'{self._activity()} AS "activity text"',
+            f'{self._named("severity", classes.severities())} AS "severity text"',
+            f'{self._named("status", classes.statuses())} AS "status text"',
             *(f'{sql} AS "{name}"' for name, sql in _structs(leaves).items()),
         ]
         return f"SELECT {', '.join(columns)} FROM ({layer})"
 
     def _observed(self, layer: str, leaves: Map[str, _Leaf]) -> str:
         observables = observables_sql(self._definition.observables, leaves)
-        return (
-            "SELECT *, class_uid::BIGINT * 100 + activity_id AS type_uid, "
-            f"{observables} AS observables FROM ({layer})"
-        )
+        return f"SELECT *, {observables} AS observables FROM ({layer})"
 
-    def _named(self, name: str) -> tuple[Expression, Written] | None:
+    def _activity(self) -> str:
+        whens = ""
+        for number, part in enumerate(self._definition.classes):
+            activity = self._check(part.activity)
+            event_class = self._classes[number]
+            what = f"activity of {event_class.name}"
+            check_names(what, event_class.activities, activity, part.activity)
+            whens += f" WHEN {number} THEN {activity.sql}::VARCHAR"
+        return f"CASE {CLASS_NUMBER}{whens} END"
+
+    def _named(self, name: str, choices: Map[int, str]) -> str:
         for part in self._definition.classes:
             if name in part.event:
                 message = f"`{name}` belongs under the common `event`"
                 raise MappingError(message, part.event[name].location)
         written = self._definition.event.get(name)
-        return (self._check(written), written) if written else None
+        if written is None:
+            return "NULL::VARCHAR"
+        expression = self._check(written)
+        check_names(name, choices, expression, written)
+        return f"{expression.sql}::VARCHAR"
 
     def _leaves(self) -> dict[str, _Leaf]:
         common = {
@@ -322,12 +327,6 @@ def _in_order(derived: Map[str, Expression]) -> list[list[str]]:
             groups.append([])
         groups[level[name]].append(name)
     return groups
-
-
-def _by_class(values: Iterator[tuple[int, str]]) -> str:
-    pairs = list(values)
-    whens = "".join(f" WHEN {number} THEN {value}" for number, value in pairs[:-1])
-    return f"CASE {CLASS_NUMBER}{whens} ELSE {pairs[-1][1]} END" if whens else pairs[-1][1]
 
 
 def _refuse_overlaps(leaves: Map[str, _Leaf]) -> None:

@@ -1,90 +1,95 @@
-"""Turn OCSF names in a mapping (`logon`, `success`) into numbers, and refuse unknown ones."""
+"""Turn OCSF names that a mapping gives (`logon`, `success`) into numbers and captions.
+
+Literals are checked when the mapping is loaded. Computed texts are looked up once for each distinct
+one of a batch; a text outside its enumeration is Other (99) and kept.
+"""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from tocsin.errors import Location, MappingError
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tocsin.errors import MappingError
 from tocsin.normalize.expressions import Expression, Written
 from tocsin.ocsf import classes
+from tocsin.ocsf.classes import EventClass
 
-_INFORMATIONAL = 1
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Names of one batch as numbers and captions, null for null."""
+
+    numbers: pa.Array
+    captions: pa.Array
 
 
-def activity_columns(
-    parts: Sequence[tuple[classes.EventClass, Expression, Location]],
-) -> tuple[str, str]:
-    """Return the SQL of `activity_id` and of `"activity as text" AS activity_name`.
-
-    Args:
-        parts: for each class of the mapping its activity and where that is written.
+def check_names(
+    what: str, choices: Mapping[int, str], expression: Expression, written: Written
+) -> None:
+    """Refuse a literal that is none of `choices`.
 
     Raises:
-        MappingError: for a literal that is no activity of its class.
+        MappingError: with close names.
     """
-    numbers, names = [], []
-    for number, (event_class, activity, location) in enumerate(parts):
-        what = f"activity of {event_class.name}"
-        identifier, name = _columns(what, event_class.activities, activity, location)
-        numbers.append(f" WHEN {number} THEN {identifier}")
-        names.append(f" WHEN {number} THEN {name}")
-    chosen = 'CASE "class number"'
-    return f"{chosen}{''.join(numbers)} END", f"{chosen}{''.join(names)} END AS activity_name"
-
-
-def severity_columns(severity: tuple[Expression, Written] | None) -> list[str]:
-    """Return the SQL of `severity_id`; an event is informational unless the mapping says else."""
-    if severity is None:
-        return [f"{_INFORMATIONAL}::INTEGER AS severity_id"]
-    expression, written = severity
-    number, _ = _columns("severity", classes.severities(), expression, written.location)
-    return [f"({number})::INTEGER AS severity_id"]
-
-
-def status_columns(status: tuple[Expression, Written] | None) -> list[str]:
-    """Return the SQL of `status_id` and `status`, null where the mapping says nothing."""
-    if status is None:
-        return ["NULL::INTEGER AS status_id", "NULL::VARCHAR AS status"]
-    expression, written = status
-    number, name = _columns("status", classes.statuses(), expression, written.location)
-    return [f"({number})::INTEGER AS status_id", f"({name}) AS status"]
-
-
-def _columns(
-    what: str, choices: Mapping[int, str], expression: Expression, location: Location
-) -> tuple[str, str]:
-    """Return the SQL of the number and of the caption of an enumerated value.
-
-    A literal outside the enumeration is refused; a computed text outside it is Other and kept.
-    """
-    keys = {_key(caption): number for number, caption in choices.items()}
+    known = {classes.normal(caption) for caption in choices.values()}
     for text in expression.results:
-        keys[text] = _number(what, text, choices, location)
-    if not expression.is_computed and len(expression.results) == 1 and expression.is_constant:
-        number = keys[expression.results[0]]
-        return str(number), _text(choices[number])
-    spelled = expression.sql
-    if expression.is_computed:
-        spelled = f"replace(lower({spelled}), ' ', '_')"
-    numbers = "".join(f" WHEN {_text(key)} THEN {number}" for key, number in keys.items())
-    captions = "".join(f" WHEN {_text(key)} THEN {_text(choices[n])}" for key, n in keys.items())
-    other = f"CASE WHEN {expression.sql} IS NULL THEN {classes.UNKNOWN} ELSE {classes.OTHER} END"
-    return (
-        f"CASE {spelled}{numbers} ELSE {other} END",
-        f"CASE {spelled}{captions} ELSE {expression.sql} END",
-    )
+        if classes.normal(text) not in known:
+            raise MappingError(classes.unknown(what, text, known), written.location)
 
 
-def _number(what: str, name: str, choices: Mapping[int, str], location: Location) -> int:
-    wanted = classes.normal(name)
+def named(texts: pa.Array, choices: Mapping[int, str]) -> Named:
+    """Return the number and caption of each text."""
+    encoded = texts.dictionary_encode()
+    found = [_found(text, choices) for text in encoded.dictionary.to_pylist()]
+    return Named(*_taken(found, encoded.indices))
+
+
+def class_columns(
+    class_numbers: pa.Array, activities: pa.Array, event_classes: Sequence[EventClass]
+) -> dict[str, pa.Array]:
+    """Return the columns that say class, category, activity and type of each event.
+
+    Args:
+        class_numbers: the index of each event's class in `event_classes`.
+        activities: the activity as the mapping says it; null is Unknown.
+        event_classes: the classes of the mapping.
+    """
+    encoded = activities.dictionary_encode()
+    texts = [*encoded.dictionary.to_pylist(), None]
+    codes = pc.fill_null(encoded.indices, len(texts) - 1)
+    combined = pc.add(pc.multiply(class_numbers, len(texts)), codes).dictionary_encode()
+    uids, names, categories, numbers, captions = [], [], [], [], []
+    for pair in combined.dictionary.to_pylist():
+        event_class = event_classes[pair // len(texts)]
+        text = texts[pair % len(texts)]
+        number, caption = _found(text, event_class.activities) if text is not None else (0, None)
+        uids.append(event_class.uid)
+        names.append(event_class.caption)
+        categories.append(event_class.category_uid)
+        numbers.append(number)
+        captions.append(caption or event_class.activities[classes.UNKNOWN])
+    types = [uid * 100 + number for uid, number in zip(uids, numbers, strict=True)]
+    columns: dict[str, pa.Array] = {
+        "class_uid": pa.array(uids, pa.int32()),
+        "class_name": pa.array(names, pa.string()),
+        "category_uid": pa.array(categories, pa.int32()),
+        "activity_id": pa.array(numbers, pa.int32()),
+        "activity_name": pa.array(captions, pa.string()),
+        "type_uid": pa.array(types, pa.int64()),
+    }
+    return {name: values.take(combined.indices) for name, values in columns.items()}
+
+
+def _found(text: str, choices: Mapping[int, str]) -> tuple[int, str]:
+    wanted = classes.normal(text)
     for number, caption in choices.items():
         if classes.normal(caption) == wanted:
-            return number
-    known = (classes.normal(caption) for caption in choices.values())
-    raise MappingError(classes.unknown(what, name, known), location)
+            return number, caption
+    return classes.OTHER, text
 
 
-def _key(caption: str) -> str:
-    return caption.lower().replace(" ", "_")
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
+def _taken(found: Sequence[tuple[int, str]], indices: pa.Array) -> tuple[pa.Array, pa.Array]:
+    numbers = pa.array([number for number, _ in found], pa.int32())
+    captions = pa.array([caption for _, caption in found], pa.string())
+    return numbers.take(indices), captions.take(indices)

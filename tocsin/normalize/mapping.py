@@ -10,15 +10,22 @@ import duckdb
 import pyarrow as pa
 
 from tocsin.errors import Location, MappingError
-from tocsin.normalize.compiling import Compiled, compile_mapping
+from tocsin.normalize.compiling import ENUMERATED, Compiled, compile_mapping
 from tocsin.normalize.definition import Definition, Sample, read_definition
 from tocsin.normalize.engine import FEED, Engine
 from tocsin.normalize.expressions import Structure
 from tocsin.normalize.macros import load_macros
 from tocsin.normalize.targets import unknown_fields
 from tocsin.ocsf import schemas
+from tocsin.ocsf.classes import EventClass
 
-_OWN = frozenset(("row number", "is read", "is accepted", "has time", "native id"))
+_OWN = frozenset(("row number", "is read", "is accepted", "has time", "native id", *ENUMERATED))
+_NAMES: dict[str, pa.DataType] = {
+    "class_name": pa.string(),
+    "activity_name": pa.string(),
+    "status_id": pa.int32(),
+    "status": pa.string(),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +42,7 @@ class Mapping:
         event_trust: the same by OCSF path: the lowest label of what it is computed from.
         samples: records with what their events must hold.
         schema: the columns of every table of events of this mapping.
+        classes: the classes that its records can become.
     """
 
     source: str
@@ -46,6 +54,7 @@ class Mapping:
     event_trust: Map[str, str]
     samples: tuple[Sample, ...]
     schema: pa.Schema
+    classes: tuple[EventClass, ...]
     _sql: str
     _macros: tuple[str, ...]
     _threads: int
@@ -93,6 +102,7 @@ def load_mapping(text: str, location: str, macros: str = "", *, threads: int = 1
         },
         samples=definition.samples,
         schema=_events_schema(found),
+        classes=compiled.classes,
         _sql=compiled.sql,
         _macros=tuple(functions.values()),
         _threads=threads,
@@ -135,7 +145,8 @@ def _check_columns(compiled: Compiled, found: pa.Schema) -> None:
 def _events_schema(found: pa.Schema) -> pa.Schema:
     own = set(schemas.EVENT_COLUMNS.names)
     added = [field for field in found if field.name not in own | _OWN]
-    return pa.schema([*schemas.EVENT_COLUMNS, *added])
+    names = pa.schema(_NAMES)
+    return pa.schema([*schemas.EVENT_COLUMNS, *names, *added])
 
 
 def _leaves(structure: Structure, path: tuple[str, ...]) -> Iterator[str]:
