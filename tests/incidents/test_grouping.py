@@ -288,6 +288,10 @@ def test_an_incident_carries_the_latest_findings_and_counts_all():
     assert known.finding_uids[-1].endswith("_1199")
 
 
+def test_a_time_without_a_zone_is_taken_as_utc():
+    assert grouped(finding(), now=NOON.replace(tzinfo=None)) == grouped(finding(), now=NOON)
+
+
 names = st.sampled_from(["user/a", "user/b", "access_key/k", "role/r", "address/198.51.100.1"])
 rows = st.lists(
     st.builds(

@@ -64,6 +64,15 @@ def test_a_file_of_the_package_is_found_by_its_name(package):
     assert plugins.settings_type(plug).__name__ == "GoodSettings"
 
 
+def test_a_plug_may_take_more_by_keyword_from_whoever_wires_it(package):
+    text = GOOD.format(name="Wired").replace("WiredSettings)", "WiredSettings, *, tell=print)")
+    package("wired", text)
+
+    plug = plugins.find("plugs_of_test", "wired")
+
+    assert plugins.settings_type(plug).__name__ == "WiredSettings"
+
+
 def test_an_entry_point_is_found_by_its_name(package, installed):
     installed("other", "other_plug:Other")
 
@@ -117,6 +126,10 @@ def test_an_unknown_name_says_what_is_possible(package, name, remedy):
         ("class Text:\n    def __init__(self, text: str) -> None: ...", "a frozen dataclass"),
         (
             GOOD.format(name="Two").replace("settings: TwoSettings", "s: TwoSettings, x: int"),
+            "one argument",
+        ),
+        (
+            GOOD.format(name="Asks").replace("AsksSettings)", "AsksSettings, *, more)"),
             "one argument",
         ),
         (GOOD.format(name="Loose").replace("frozen=True", "frozen=False"), "exactly one public"),

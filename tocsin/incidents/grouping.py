@@ -12,12 +12,12 @@ entities together either: an unimportant finding must not merge two people's inc
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import pyarrow as pa
 
 from tocsin.incidents.growth import Finding, absorbed, grown, in_time, joined, opened
-from tocsin.incidents.incident import Grouped, Incident
+from tocsin.incidents.incident import Grouped, Incident, as_utc
 from tocsin.ocsf import Entity
 
 IDENTITY_TYPES = frozenset(
@@ -74,6 +74,7 @@ def group(
     Source: grouping by entity and silence follows OCSF Incident Finding (2005),
     `finding_info_list`.
     """
+    now = as_utc(now)
     quiet_before = now - gap - LATENESS
     joinable = [incident for incident in open_incidents if _is_joinable(incident, quiet_before)]
     clusters = _Clusters(gap, frozenset(never_link))
@@ -118,8 +119,8 @@ def _read(findings: pa.Table) -> list[Finding]:
             account=row["account"] or "",
             tactics=tuple(row["tactics"]),
             techniques=tuple(row["techniques"]),
-            first_time=row["first_time"].replace(tzinfo=UTC),
-            last_time=row["last_time"].replace(tzinfo=UTC),
+            first_time=as_utc(row["first_time"]),
+            last_time=as_utc(row["last_time"]),
             match_count=row["match_count"],
             first_event_uid=min(row["event_uids"], default=""),
         )

@@ -4,7 +4,7 @@ Status and verdict speak the words of OCSF Incident Finding (2005), version 1.8.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 
 from tocsin.ocsf import Entity
@@ -85,3 +85,8 @@ class Grouped:
 
 
 NO_INCIDENTS: tuple[Incident, ...] = ()
+
+
+def as_utc(moment: datetime) -> datetime:
+    """Return the moment with its zone; the lake writes UTC without one."""
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

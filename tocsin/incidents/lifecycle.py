@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import get_args
 
 from tocsin.errors import UsageError
-from tocsin.incidents.incident import Incident, Status, Verdict
+from tocsin.incidents.incident import Incident, Status, Verdict, as_utc
 
 ALLOWED: dict[Status, tuple[Status, ...]] = {
     "New": ("In Progress", "On Hold", "Resolved", "Closed"),
@@ -49,7 +49,9 @@ def transition(incident: Incident, change: Change, now: datetime) -> Incident:
     """
     _refuse_impossible(incident, change)
     status = change.status or incident.status
-    changed = replace(incident, status=status, updated_time=now, version=incident.version + 1)
+    changed = replace(
+        incident, status=status, updated_time=as_utc(now), version=incident.version + 1
+    )
     if change.assignee is not None:
         changed = replace(changed, assignee=change.assignee.strip())
     if change.verdict:

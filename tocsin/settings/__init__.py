@@ -5,14 +5,17 @@ Touches the environment that it is given and the files that the settings name.
 
 from tocsin.settings import feeds
 from tocsin.settings.loading import load
-from tocsin.settings.model import Organization, Settings
+from tocsin.settings.model import Heartbeat, Organization, Settings, Tls
 from tocsin.settings.reference import json_schema, reference_markdown
-from tocsin.settings.values import Secret
+from tocsin.settings.values import SEVERITY_IDS, Secret
 
 __all__ = [
+    "SEVERITY_IDS",
+    "Heartbeat",
     "Organization",
     "Secret",
     "Settings",
+    "Tls",
     "feeds",
     "json_schema",
     "load",
