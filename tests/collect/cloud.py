@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -73,6 +74,8 @@ class Cloud:
 
 @contextmanager
 def serving() -> Iterator[str]:
+    # Its line for each request would bury what a failing test has to say.
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     try:

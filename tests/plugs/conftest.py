@@ -1,0 +1,3 @@
+from tests.collect.conftest import aws, cloud
+
+__all__ = ["aws", "cloud"]

@@ -1,0 +1,131 @@
+"""What the suite of sources must know of each plug: a small world of its own to read."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from tests.collect.cloud import Cloud, announcement, records
+from tests.conftest import PROJECT
+from tocsin.collect import Source
+from tocsin.collect.sources.demo import DemoSettings, DemoSource
+from tocsin.collect.sources.files import Files, FilesSettings
+from tocsin.collect.sources.s3 import S3
+
+
+@dataclass(frozen=True)
+class World:
+    """A world that holds records.
+
+    Attributes:
+        source: makes a new source that ends once it has read everything there is.
+        expected: what the world holds, in no particular order; `None` where only the source knows.
+        broken: makes a source of a world that is broken; `None` where nothing can break.
+        keeps_cursor: false where the other side keeps the place.
+        lapse: waits until what was given out and not acknowledged may come again.
+    """
+
+    source: Callable[[], Source]
+    expected: list[bytes] | None
+    broken: Callable[[], Source] | None
+    keeps_cursor: bool = True
+    lapse: Callable[[], None] = lambda: None
+
+
+def looks(count: int) -> Callable[[float], bool]:
+    left: Iterator[bool] = iter([False] * count)
+    return lambda seconds: next(left, True)
+
+
+def files(folder: Path, cloud: Callable[[], Cloud]) -> World:
+    """One pass over lines, a document and gzip, more than fits into one batch."""
+    expected = fill_folder(folder)
+    settings = FilesSettings("trail", "aws.cloudtrail", (str(folder),), "Records")
+    missing = FilesSettings("trail", "aws.cloudtrail", (str(folder / "missing"),))
+    return World(lambda: Files(settings), expected, lambda: Files(missing))
+
+
+def followed_files(folder: Path, cloud: Callable[[], Cloud]) -> World:
+    """The same, followed for a few looks."""
+    expected = fill_folder(folder)
+    settings = FilesSettings("trail", "aws.cloudtrail", (str(folder),), "Records", follow=True)
+    return World(lambda: Files(settings, pause=looks(6)), expected, None)
+
+
+def fill_folder(folder: Path) -> list[bytes]:
+    expected = records(*range(45_000))
+    (folder / "b").mkdir()
+    (folder / "b" / "1.jsonl").write_bytes(b"\n".join(expected[:25_000]) + b"\n")
+    (folder / "b" / "2.jsonl").write_bytes(b"\n".join(expected[25_000:25_003]) + b"\n")
+    document = b'{"Records":[' + b",".join(expected[25_003:]) + b"]}"
+    (folder / "a.json").write_bytes(document)
+    (folder / "c").symlink_to(folder)
+    return expected
+
+
+def listed_objects(folder: Path, cloud: Callable[[], Cloud]) -> World:
+    """Objects below a prefix."""
+    opened = cloud()
+    expected = fill_bucket(opened)
+    missing = opened.settings(buckets=("no-such-bucket",))
+    return World(lambda: S3(opened.settings()), expected, lambda: S3(missing))
+
+
+def announced_objects(folder: Path, cloud: Callable[[], Cloud]) -> World:
+    """Objects that a queue announces."""
+    opened = cloud()
+    expected = fill_bucket(opened)
+    for listed in opened.s3.list_objects_v2(Bucket="example-trail-logs")["Contents"]:
+        opened.send(announcement(listed["Key"]))
+    settings = opened.queue_settings(visibility_seconds=1)
+    missing = opened.settings(queue_url=opened.queue_url + "-missing")
+    return World(
+        lambda: S3(settings, pause=looks(4)),
+        expected,
+        lambda: S3(missing, pause=looks(1)),
+        keeps_cursor=False,
+        lapse=lambda: wait_until(lambda: opened.waiting()[1] == 0),
+    )
+
+
+def wait_until(holds: Callable[[], bool], seconds: float = 10.0) -> None:
+    began = time.monotonic()
+    while not holds():
+        assert time.monotonic() < began + seconds, "it never came"
+        time.sleep(0.05)
+
+
+def fill_bucket(cloud: Cloud) -> list[bytes]:
+    expected = records(*range(45_000))
+    for number in range(22):
+        cloud.put(f"{number:03}.json.gz", expected[number * 100 : (number + 1) * 100])
+    cloud.put("900.json.gz", expected[2_200:])
+    return expected
+
+
+def demo(folder: Path, cloud: Callable[[], Cloud]) -> World:
+    """The demo's story, played against a clock that every pause moves on."""
+    story = (PROJECT / "content" / "demo" / "story.yaml").read_text()
+    settings = DemoSettings("demo", "aws.cloudtrail", story, background_per_second=0.0)
+
+    def play() -> Source:
+        clock = iter(range(10_000))
+        began = datetime(2026, 11, 23, 7, tzinfo=UTC)
+        now = [began]
+
+        def pause(seconds: float) -> bool:
+            now[0] = began + timedelta(seconds=next(clock))
+            return now[0] > began + timedelta(seconds=90)
+
+        return DemoSource(settings, now=lambda: now[0], pause=pause)
+
+    return World(play, None, None)
+
+
+WORLDS: dict[str, dict[str, Callable[[Path, Callable[[], Cloud]], World]]] = {
+    "demo": {"demo": demo},
+    "files": {"files": files, "followed files": followed_files},
+    "s3": {"listed objects": listed_objects, "announced objects": announced_objects},
+}
+"""Plug → its worlds by name; a plug may read in more than one way."""
