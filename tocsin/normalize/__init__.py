@@ -6,6 +6,16 @@ exception because of a record.
 
 from tocsin.normalize.applying import Normalized, apply
 from tocsin.normalize.mapping import Mapping, load_mapping
+from tocsin.normalize.sampling import check_samples, overlay
 from tocsin.normalize.unwrapping import Unwrapped, unwrap
 
-__all__ = ["Mapping", "Normalized", "Unwrapped", "apply", "load_mapping", "unwrap"]
+__all__ = [
+    "Mapping",
+    "Normalized",
+    "Unwrapped",
+    "apply",
+    "check_samples",
+    "load_mapping",
+    "overlay",
+    "unwrap",
+]

@@ -33,7 +33,7 @@ NEVER_LATER = "TIMESTAMP '9999-12-31 23:59:59.999999'"
 _SET_BY_TOCSIN = frozenset(
     ("class_uid", "class_name", "category_uid", "category_name", "activity_id", "activity_name")
     + ("type_uid", "type_name", "severity_id", "status_id", "time", "raw_data", "observables")
-    + ("unmapped", "metadata.version", "metadata.uid", "metadata.product", "metadata.profiles")
+    + ("unmapped", "metadata.version", "metadata.uid", "metadata.product")
 )
 
 
@@ -256,7 +256,8 @@ class _Compiler:
     def _leaf_value(
         self, path: str, written: Written, among: Sequence[classes.EventClass]
     ) -> tuple[Target, Expression]:
-        if any(path == own or path.startswith(f"{own}.") for own in _SET_BY_TOCSIN):
+        own_paths = (*_SET_BY_TOCSIN, *(("metadata.profiles",) * bool(self._definition.profiles)))
+        if any(path == own or path.startswith(f"{own}.") for own in own_paths):
             raise MappingError(f"{path!r} is set by Tocsin itself", written.location)
         return resolve(path, among, written.location), self._check(written)
 
