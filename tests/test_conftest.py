@@ -8,51 +8,50 @@ import pytest
 from tests import conftest
 
 SKIPS = {
-    "skip in the body": "import pytest\ndef test(): pytest.skip('no data')",
-    "mark": "import pytest\n@pytest.mark.skip(reason='no data')\ndef test(): pass",
-    "fixture": (
-        "import pytest\n@pytest.fixture\ndef absent(): pytest.skip('no data')\n"
-        "def test(absent): pass"
+    "test_body": "import pytest\ndef test_it(): pytest.skip('no body')",
+    "test_mark": "import pytest\n@pytest.mark.skip(reason='no mark')\ndef test_it(): pass",
+    "test_fixture": (
+        "import pytest\n@pytest.fixture\ndef absent(): pytest.skip('no fixture')\n"
+        "def test_it(absent): pass"
     ),
-    "whole file": "import pytest\npytest.skip('no data', allow_module_level=True)",
+    "test_file": "import pytest\npytest.skip('no file', allow_module_level=True)",
 }
+EXPECTED_FAILURE = "import pytest\n@pytest.mark.xfail(reason='known')\ndef test_it(): assert False"
 
 
 @pytest.fixture
 def run(pytester: pytest.Pytester):
     pytester.makeconftest(Path(conftest.__file__).read_text(encoding="utf-8"))
 
-    def run_file(text: str) -> pytest.RunResult:
-        pytester.makepyfile(test_it=text)
+    def run_files(**texts: str) -> pytest.RunResult:
+        pytester.makepyfile(**texts)
         # A process of its own: conftest registers a Hypothesis profile for the whole process.
         return pytester.run(sys.executable, "-m", "pytest", "-rs", "-p", "no:cacheprovider")
 
-    return run_file
+    return run_files
 
 
-@pytest.mark.parametrize("text", SKIPS.values(), ids=SKIPS.keys())
-def test_a_skip_fails_where_everything_is_required(run, monkeypatch, text):
+def test_every_kind_of_skip_fails_where_everything_is_required(run, monkeypatch):
     monkeypatch.setenv(conftest.REQUIRE, "all")
 
-    result = run(text)
+    result = run(**SKIPS, test_other="def test_it(): pass")
 
+    # A file that fails while it is collected stops the run before the others.
     assert result.ret != 0
-    result.stdout.fnmatch_lines(["*forbids the skip: *no data*"])
+    result.stdout.fnmatch_lines(["*forbids the skip: *no file*"])
+
+    result = run(**SKIPS | {"test_file": ""}, test_expected=EXPECTED_FAILURE)
+
+    assert result.parseoutcomes() == {"failed": 3, "passed": 1, "xfailed": 1}
+    result.stdout.fnmatch_lines_random(
+        [f"*forbids the skip: *no {kind}*" for kind in ("body", "mark", "fixture")]
+    )
 
 
-@pytest.mark.parametrize("text", SKIPS.values(), ids=SKIPS.keys())
-def test_a_skip_stays_a_skip_elsewhere(run, monkeypatch, text):
+def test_a_skip_stays_a_skip_elsewhere(run, monkeypatch):
     monkeypatch.delenv(conftest.REQUIRE, raising=False)
 
-    result = run(text)
+    result = run(**SKIPS)
 
-    assert result.parseoutcomes().get("skipped") == 1
-    assert "failed" not in result.parseoutcomes()
-
-
-def test_an_expected_failure_is_no_skip(run, monkeypatch):
-    monkeypatch.setenv(conftest.REQUIRE, "all")
-
-    result = run("import pytest\n@pytest.mark.xfail(reason='known')\ndef test(): assert False")
-
-    assert result.parseoutcomes() == {"xfailed": 1}
+    assert result.ret == 0
+    assert result.parseoutcomes() == {"skipped": len(SKIPS)}
