@@ -3,6 +3,7 @@
 The names are OCSF's own words; templates show them through gettext.
 """
 
+from collections.abc import Iterable
 from typing import get_args
 
 from tocsin.incidents import Status
@@ -22,6 +23,35 @@ STATUSES: tuple[Status, ...] = get_args(Status)
 
 OPEN_STATUSES: tuple[Status, ...] = ("New", "In Progress", "On Hold")
 FINISHED_STATUSES: tuple[Status, ...] = ("Resolved", "Closed")
+
+
+_TACTICS = (
+    "reconnaissance",
+    "resource-development",
+    "initial-access",
+    "execution",
+    "persistence",
+    "privilege-escalation",
+    "defense-evasion",
+    "credential-access",
+    "discovery",
+    "lateral-movement",
+    "collection",
+    "command-and-control",
+    "exfiltration",
+    "impact",
+)
+
+
+def in_attack_order(tactics: Iterable[str]) -> list[str]:
+    """Return tactics in the order in which an attack goes through them, unknown ones last."""
+    places = {tactic: place for place, tactic in enumerate(_TACTICS)}
+    return sorted(tactics, key=lambda tactic: (places.get(tactic, len(places)), tactic))
+
+
+def tactic(slug: str) -> str:
+    """Return a tactic as people write it: `defense-evasion` gives `Defense evasion`."""
+    return slug.replace("-", " ").capitalize() if slug in _TACTICS else slug
 
 
 def severity(severity_id: int) -> str:

@@ -1,5 +1,6 @@
 """Turn a template and its values into an answer, with what every page shows around it."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
@@ -54,7 +55,7 @@ def show(
         "open_count": open_count,
         "here": local_address(request),
         "active": "",
-        "query": dict(request.query_params),
+        "query": defaultdict(str, request.query_params),
     }
     return HTMLResponse(_render(request, template, {**around, **values}), status)
 

@@ -61,7 +61,25 @@ def parse(since: str, until: str, now: datetime, default: str = DEFAULT) -> Time
 def step(span: timedelta, bars: int = 60) -> timedelta:
     """Return the width of a histogram's bar: a round one that gives about `bars` bars."""
     wanted = span.total_seconds() / bars
-    rounds = (1, 5, 10, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
+    rounds = (
+        1,
+        5,
+        10,
+        30,
+        60,
+        120,
+        300,
+        600,
+        900,
+        1800,
+        3600,
+        7200,
+        10800,
+        14400,
+        21600,
+        43200,
+        86400,
+    )
     return timedelta(seconds=next((size for size in rounds if size >= wanted), 604800))
 
 

@@ -117,8 +117,12 @@ def tell(incident: Incident, findings: "Sequence[Row]") -> Story:
 
 def timeline(moments: Iterable[MomentView]) -> tuple[Day, ...]:
     """Fold moments that repeat each other and part them by day, oldest first."""
+    every = list(moments)
+    found = {(each.time, each.title) for each in every if each.kind == "finding"}
+    # The event that made a finding would say the same thing at the same time once more.
+    told = (each for each in every if each.kind != "event" or (each.time, each.title) not in found)
     beats: list[Beat] = []
-    for _, run in groupby(moments, key=lambda each: (each.time.date(), each.kind, each.title)):
+    for _, run in groupby(told, key=lambda each: (each.time.date(), each.kind, each.title)):
         alike = list(run)
         # A few are shown one by one, so that each keeps its link; a hundred would hide the rest.
         if len(alike) <= MANY_EVENTS or alike[0].kind == "change":

@@ -34,6 +34,7 @@
 
   const options = (chart) => {
     const days = chart.starts.length ? (chart.starts.at(-1) - chart.starts[0]) / 86400000 : 0;
+    const isMidnight = (place) => new Date(chart.starts[place]).getUTCHours() === 0;
     const label = (time) => (days > 3 ? clock(time, true).slice(0, 5) : clock(time, false));
     return {
       animation: false,
@@ -57,7 +58,7 @@
         data: chart.starts.map(label),
         axisTick: { show: false },
         axisLine: { lineStyle: { color: color("--line") } },
-        axisLabel: { color: color("--ink-faint"), fontSize: 11, hideOverlap: true },
+        axisLabel: { color: color("--ink-faint"), fontSize: 11, hideOverlap: true, interval: days > 3 ? isMidnight : "auto" },
       },
       yAxis: {
         type: "value",

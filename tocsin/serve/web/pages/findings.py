@@ -8,6 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from tocsin.serve.web import charts, names, rendering
+from tocsin.serve.web.drawer import opened_event
 from tocsin.serve.web.event_lines import lines, rows
 from tocsin.serve.web.guard import console_of, guarded_router, operation, visitor_of
 from tocsin.serve.web.page import asked, asked_one_of, show, time_range
@@ -70,6 +71,7 @@ def finding(request: Request, uid: str) -> Response:
         "finding.html",
         active="findings",
         finding=row,
+        opened=opened_event(request),
         context=_context(str(row["context"])),
         events=lines(console.store.events.many(event_uids, scope)),
         rule=_rule(request, str(row["rule_uid"])),

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from tocsin.errors import UsageError
 from tocsin.incidents import Change, Status, Verdict
 from tocsin.serve.web import names, rendering, story
+from tocsin.serve.web.drawer import opened_event
 from tocsin.serve.web.event_lines import lines, rows
 from tocsin.serve.web.guard import (
     console_of,
@@ -155,6 +156,7 @@ def _story_page(
         moments=story.timeline(store.incidents.timeline(found.uid, scope, limit=TIMELINE_MOMENTS)),
         events=lines(store.events.many(tuple(event_uids), scope)),
         allowed=story.next_statuses(found, console.now()),
+        opened=opened_event(request),
         verdicts=get_args(Verdict),
         **_queue(request),
     )

@@ -12,16 +12,8 @@ from starlette.responses import Response, StreamingResponse
 from tocsin.errors import UsageError
 from tocsin.ocsf import output
 from tocsin.serve.web import charts, rendering
-from tocsin.serve.web.event_lines import (
-    RAW_COLUMN,
-    EventLine,
-    Row,
-    fields,
-    line,
-    lines,
-    own_fields,
-    rows,
-)
+from tocsin.serve.web.drawer import find_event, opened_event
+from tocsin.serve.web.event_lines import EventLine, Row, line, lines, rows
 from tocsin.serve.web.exports import csv_lines
 from tocsin.serve.web.guard import console_of, guarded_router, operation, visitor_of
 from tocsin.serve.web.page import asked, asked_one_of, show, time_range
@@ -72,9 +64,7 @@ class Answer:
 @operation(router, "GET", "/search", Permission.READ, include_in_schema=False)
 def search(request: Request) -> Response:
     """Show the answer to the query of the address, with one event open where it names one."""
-    console, scope = console_of(request), visitor_of(request).scope
     span, text = time_range(request, DEFAULT_RANGE), asked(request, "q")
-    opened = asked(request, "event")
     answer = _answer(request, text, span)
     return show(
         request,
@@ -85,19 +75,19 @@ def search(request: Request) -> Response:
         text=text,
         answer=answer,
         first_fields=FIRST_FIELDS,
-        paths=[each.path for each in console.store.events.fields()],
-        opened=_event(rows(console.store.events.get(opened, scope))) if opened else None,
+        paths=[each.path for each in console_of(request).store.events.fields()],
+        opened=opened_event(request),
     )
 
 
 @operation(router, "GET", "/events/{uid}", Permission.READ, include_in_schema=False)
 def event(request: Request, uid: str) -> Response:
     """Show one event: as a page of its own, or as the drawer beside a list."""
-    found = rows(console_of(request).store.events.get(uid, visitor_of(request).scope))
-    if not found:
+    found = find_event(request, uid)
+    if found is None:
         raise HTTPException(404, "this event is not stored, or no longer")
     template = "parts/event.html" if request.headers.get("hx-request") else "event.html"
-    return show(request, template, active="search", opened=_event(found))
+    return show(request, template, active="search", opened=found)
 
 
 @operation(router, "GET", "/parts/top-values", Permission.READ, include_in_schema=False)
@@ -167,14 +157,6 @@ def _stretch(span: "TimeRange") -> Span:
 
 def _bounded(span: "TimeRange") -> Span:
     return Span(span.start, span.end)
-
-
-def _event(found: list[Row]) -> dict[str, object] | None:
-    if not found:
-        return None
-    row = found[0]
-    raw = row.get(RAW_COLUMN)
-    return {"line": line(row), "fields": fields(row), "own": own_fields(row), "raw": raw}
 
 
 def _all_rows(
