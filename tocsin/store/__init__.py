@@ -6,11 +6,11 @@ Several processes may open one data folder at a time; turns exclude each other b
 """
 
 from tocsin.store.accounts import User
-from tocsin.store.maintenance import Retention
 from tocsin.store.questions import (
     FindingFilter,
     IncidentFilter,
     Page,
+    Retention,
     Span,
     SqlLimits,
 )

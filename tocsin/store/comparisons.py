@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from tocsin.errors import UsageError
 from tocsin.store.addresses import inside
+from tocsin.store.lake import literal
 from tocsin.store.language import ANY, ONE, Between, Compare, Operator, Value
 
 SEVERITIES = ("unknown", "informational", "low", "medium", "high", "critical", "fatal")
@@ -51,10 +52,10 @@ def exists(expression: str, _kind: Kind) -> Condition:
 
 def among(allowed: list[str]) -> Test:
     """Return the test that a text is one of these, exactly."""
-    marks = ", ".join("?" for _ in allowed)
+    texts = ", ".join(literal(text) for text in allowed)
 
     def test(expression: str, _kind: Kind) -> Condition:
-        return Condition(f"{expression} IN ({marks})", tuple(allowed)) if allowed else FALSE
+        return Condition(f"{expression} IN ({texts})") if allowed else FALSE
 
     return test
 

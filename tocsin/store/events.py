@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from tocsin.errors import UsageError
 from tocsin.ocsf import Scope, schemas
-from tocsin.store import cursors, keys, language, scans, search
+from tocsin.store import cursors, keys, language, scans, search, sql
 from tocsin.store.database import Database, raw
 from tocsin.store.lake import Lake, manifest
 from tocsin.store.moments import (
@@ -189,7 +189,7 @@ class Events:
         Raises:
             UsageError: not one SELECT over these views, or over its limits.
         """
-        raise NotImplementedError
+        return sql.answer(statement, scope, limits or SqlLimits(), self._lake, self._database)
 
     def _scan(self, query: str, scope: Scope, span: Span, timeout_seconds: float) -> Scan:
         tree = language.parse(query)

@@ -102,6 +102,14 @@ class DataFolder:
         except OSError as error:
             raise StoreError(f"{self.path} cannot be used as data folder: {error}") from error
 
+    def kind(self) -> str | None:
+        """Return `demo` or `real`; `None` where there is no data folder yet.
+
+        Raises:
+            StoreError: the marker is damaged.
+        """
+        return self._read_marker()[0] if self.marker.exists() else None
+
     def _check_marker(self, *, demo: bool) -> None:
         wanted = "demo" if demo else "real"
         if not self.marker.exists():

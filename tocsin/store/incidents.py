@@ -15,7 +15,7 @@ from tocsin.incidents import Change, Incident, transition
 from tocsin.ocsf import Scope
 from tocsin.store import audit, cursors, documents
 from tocsin.store.database import Database
-from tocsin.store.findings import visible
+from tocsin.store.findings import visible as visible_findings
 from tocsin.store.questions import IncidentFilter, Page
 from tocsin.store.tables import (
     AUDIT,
@@ -74,7 +74,7 @@ class Incidents:
             UsageError: the cursor is of another question.
         """
         question = cursors.question_of("incidents", which, scope)
-        query = select(INCIDENTS).where(*_filters(which), *_visible(scope))
+        query = select(INCIDENTS).where(*_filters(which), *visible(scope))
         columns = INCIDENTS.c
         if which.updated_since is not None:
             place = columns.updated_time
@@ -119,7 +119,7 @@ class Incidents:
             UsageError: no such incident in `scope`, or the life cycle does not allow it.
         """
         with self._database.write() as connection:
-            query = select(INCIDENTS.c.body).where(INCIDENTS.c.uid == uid, *_visible(scope))
+            query = select(INCIDENTS.c.body).where(INCIDENTS.c.uid == uid, *visible(scope))
             body = connection.execute(query).scalar_one_or_none()
             if body is None:
                 raise UsageError(f"there is no incident {uid}")
@@ -148,7 +148,7 @@ class Incidents:
         self, column: ColumnElement[Any], scope: Scope, *limits: ColumnElement[bool]
     ) -> Iterable[tuple[Any, int]]:
         query = select(column, func.count()).group_by(column)
-        query = query.where(INCIDENTS.c.merged_into == "", *limits, *_visible(scope))
+        query = query.where(INCIDENTS.c.merged_into == "", *limits, *visible(scope))
         with self._database.read() as connection:
             return [(value, count) for value, count in connection.execute(query)]
 
@@ -230,7 +230,7 @@ def _get(connection: Connection, uid: str, scope: Scope) -> Incident | None:
         query = select(INCIDENTS.c.body).where(
             INCIDENTS.c.uid == uid, INCIDENTS.c.merged_into == ""
         )
-        body = connection.execute(query.where(*_visible(scope))).scalar_one_or_none()
+        body = connection.execute(query.where(*visible(scope))).scalar_one_or_none()
         if body is not None:
             return documents.incident(body)
         onward = select(INCIDENTS.c.merged_into).where(INCIDENTS.c.uid == uid)
@@ -238,9 +238,9 @@ def _get(connection: Connection, uid: str, scope: Scope) -> Incident | None:
     return None
 
 
-def _visible(scope: Scope) -> builtins.list[ColumnElement[bool]]:
+def visible(scope: Scope) -> builtins.list[ColumnElement[bool]]:
     """Return the conditions under which one of an incident's findings is inside `scope`."""
-    limits = visible(scope)
+    limits = visible_findings(scope)
     if not limits:
         return []
     ours = INCIDENT_FINDINGS.c.incident_uid == INCIDENTS.c.uid
@@ -280,7 +280,7 @@ def _stretch(which: IncidentFilter) -> builtins.list[ColumnElement[bool]]:
 def _of_incident(query: Select[Any], incident: str, scope: Scope) -> Select[Any]:
     tie = INCIDENT_FINDINGS.c.finding_uid == FINDINGS.c.uid
     return query.join(INCIDENT_FINDINGS, tie).where(
-        INCIDENT_FINDINGS.c.incident_uid == incident, *visible(scope)
+        INCIDENT_FINDINGS.c.incident_uid == incident, *visible_findings(scope)
     )
 
 

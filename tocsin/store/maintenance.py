@@ -1,88 +1,106 @@
 """Keeping the data folder in order: retention, compaction, fsck, backup, figures."""
 
-from dataclasses import dataclass
+import shutil
 from datetime import datetime
 from pathlib import Path
 
+from sqlalchemy import func, select
 
-@dataclass(frozen=True, slots=True)
-class Retention:
-    """How much to keep; `None` keeps all. Days count from receipt, bytes are of event files."""
+from tocsin.store import backup, compaction, fsck, retention
+from tocsin.store.database import Database
+from tocsin.store.files import Files, held
+from tocsin.store.folder import DataFolder
+from tocsin.store.questions import Damage, Figures, Removed, Retention
+from tocsin.store.tables import FINDINGS, INCIDENTS, REJECTS, SEGMENTS
 
-    days: int | None = None
-    size_bytes: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Removed:
-    """What retention took away."""
-
-    files: int
-    events: int
-    rejects: int
-    size_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Damage:
-    """One thing that fsck found; `repaired` where it was asked to and could."""
-
-    what: str
-    remedy: str
-    repaired: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """The size of the store."""
-
-    events: int
-    findings: int
-    incidents: int
-    rejects: int
-    files: int
-    lake_bytes: int
-    state_bytes: int
-    free_bytes: int
-    oldest_event: datetime | None
-    newest_event: datetime | None
+NOTHING = Removed(0, 0, 0, 0)
 
 
 class Maintenance:
-    """Work beside the turns; each call may run while turns do."""
+    """Work beside the turns; each call may run while turns do, one such call at a time."""
 
-    def retain(self, retention: Retention, now: datetime) -> Removed:
-        """Remove the oldest files by day of receipt, with their keys, and old rejects."""
-        raise NotImplementedError
+    def __init__(self, folder: DataFolder, database: Database) -> None:
+        self._folder = folder
+        self._database = database
+        self._files = Files(folder, database)
+
+    def sweep(self) -> int:
+        """Remove files of turns that never committed; return how many.
+
+        Does nothing while another process is in the middle of a turn.
+        """
+        return self._files.sweep()
+
+    def retain(self, limits: Retention, now: datetime) -> Removed:
+        """Remove the oldest files by day of receipt, and old rejects.
+
+        They no longer count at once; files and keys go some minutes later, in a following call.
+        Nothing happens while other upkeep is under way.
+        """
+        with held(self._folder.upkeep_lock) as is_held:
+            if not is_held:
+                return NOTHING
+            removed = retention.retain(self._database, limits, now)
+            self._files.purge(now)
+            return removed
 
     def compact(self, now: datetime, *, max_files: int = 500) -> int:
         """Merge small files of one source and day into sorted ones; return how many vanished.
 
-        Replaced files stay for a grace time, so that running queries end in peace.
+        Replaced files stay for a grace time, so that running queries end in peace. Nothing happens
+        while other upkeep is under way.
         """
-        raise NotImplementedError
+        with held(self._folder.upkeep_lock) as is_held:
+            if not is_held:
+                return 0
+            vanished = compaction.compact(self._folder, self._database, now, max_files)
+            self._files.purge(now)
+            return vanished
 
     def fsck(self, *, repair: bool = False) -> tuple[Damage, ...]:
-        """Compare files, manifest, keys, counters, audit chain and database with each other."""
-        raise NotImplementedError
+        """Compare files, manifest, keys, counters, audit chain and database with each other.
+
+        Turns may go on; files that no turn knows are only looked for where none is under way.
+        """
+        with self._folder.upkeep_lock.hold():
+            return tuple(fsck.check(self._folder, self._database, repair=repair))
 
     def backup(self, target: Path) -> None:
         """Copy the whole store as of one moment to the new folder `target`; turns go on.
 
         Raises:
-            StoreError: `target` exists or cannot be written.
+            StoreError: `target` is not empty or cannot be written.
         """
-        raise NotImplementedError
+        with self._folder.upkeep_lock.hold():
+            backup.back_up(self._folder, self._database, target)
 
     def figures(self) -> Figures:
         """Return sizes."""
-        raise NotImplementedError
-
-
-def restore(source: Path, target: Path) -> None:
-    """Make the new data folder `target` from a backup, checked file by file.
-
-    Raises:
-        StoreError: the backup is not whole, or `target` is not empty.
-    """
-    raise NotImplementedError
+        columns = SEGMENTS.c
+        query = select(
+            func.count(),
+            func.coalesce(func.sum(columns.rows), 0),
+            func.coalesce(func.sum(columns.size_bytes), 0),
+            func.min(columns.min_time),
+            func.max(columns.max_time),
+        )
+        with self._database.read() as connection:
+            files, events, lake_bytes, oldest, newest = connection.execute(query).one()
+            counts = [
+                connection.execute(select(func.count()).select_from(table)).scalar_one()
+                for table in (FINDINGS, INCIDENTS, REJECTS)
+            ]
+        state = self._folder.state
+        parts = [state, state.with_name(state.name + "-wal")]
+        return Figures(
+            events=events,
+            findings=counts[0],
+            incidents=counts[1],
+            rejects=counts[2],
+            files=files,
+            lake_bytes=lake_bytes,
+            state_bytes=sum(part.stat().st_size for part in parts if part.exists()),
+            free_bytes=shutil.disk_usage(self._folder.path).free,
+            oldest_event=oldest,
+            newest_event=newest,
+        )

@@ -87,3 +87,46 @@ class SqlLimits:
     timeout_seconds: float = 10.0
     max_rows: int = 10_000
     memory_limit: str = "256MB"
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How much to keep; `None` keeps all. Days count from receipt, bytes are of event files."""
+
+    days: int | None = None
+    size_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """What retention took away."""
+
+    files: int
+    events: int
+    rejects: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """One thing that fsck found; `repaired` where it was asked to and could."""
+
+    what: str
+    remedy: str
+    repaired: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """The size of the store."""
+
+    events: int
+    findings: int
+    incidents: int
+    rejects: int
+    files: int
+    lake_bytes: int
+    state_bytes: int
+    free_bytes: int
+    oldest_event: datetime | None
+    newest_event: datetime | None

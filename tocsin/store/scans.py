@@ -106,6 +106,19 @@ class Scan:
         statement = " UNION ALL BY NAME ".join(parts)
         return self.lake.ask(statement, values, self.timeout_seconds)
 
+    def whole_rows(self, shapes: Iterable[str]) -> list[str]:
+        """Return a SELECT of whole rows for each of these shapes; its condition binds nothing.
+
+        Only for scans of every event: a scope is written out, a search would have values.
+        """
+        wanted = set(shapes)
+        return [
+            f"SELECT e.* EXCLUDE (filename) FROM {self.lake.source_sql(files)} e"
+            f" WHERE {self.conditions[shape].sql}"
+            for shape, files in _by_shape(self.segments)
+            if shape in wanted
+        ]
+
     def count(self) -> int:
         """Return how many rows are answers."""
         if self.is_unlimited:

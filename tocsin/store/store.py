@@ -3,7 +3,7 @@
 from pathlib import Path
 from types import TracebackType
 
-from tocsin.store import durable, migrations
+from tocsin.store import backup, durable, migrations
 from tocsin.store.accounts import Accounts
 from tocsin.store.audit import Audit
 from tocsin.store.database import Database
@@ -12,7 +12,7 @@ from tocsin.store.findings import Findings
 from tocsin.store.folder import DataFolder
 from tocsin.store.incidents import Incidents
 from tocsin.store.lake import Lake
-from tocsin.store.maintenance import Maintenance, restore
+from tocsin.store.maintenance import Maintenance
 from tocsin.store.rejects import Rejects
 from tocsin.store.sources import Sources
 from tocsin.store.turns import Turns
@@ -44,9 +44,9 @@ class Store:
         self.incidents = Incidents(database)
         self.sources = Sources(database)
         self.rejects = Rejects(database)
-        self.accounts = Accounts()
+        self.accounts = Accounts(database)
         self.audit = Audit(database)
-        self.maintenance = Maintenance()
+        self.maintenance = Maintenance(folder, database)
         self._database = database
         self._lake = lake
 
@@ -78,7 +78,9 @@ class Store:
             database.close()
             raise
         lake = Lake(data.lake, memory_limit=memory_limit, threads=threads)
-        return cls(data, database, lake, demo=demo)
+        store = cls(data, database, lake, demo=demo)
+        store.maintenance.sweep()
+        return store
 
     def close(self) -> None:
         """Close every connection; a second call does nothing."""
@@ -97,9 +99,18 @@ class Store:
         self.close()
 
     @staticmethod
+    def kind(folder: Path) -> str | None:
+        """Return `demo` or `real`; `None` where `folder` is no data folder yet.
+
+        Raises:
+            StoreError: the marker is damaged.
+        """
+        return DataFolder(folder.resolve()).kind()
+
+    @staticmethod
     def restore(source: Path, target: Path) -> None:
         """Make the new data folder `target` from a backup; see `Maintenance.backup`."""
-        restore(source, target)
+        backup.restore(source, target)
 
 
 def _back_up(data: DataFolder, database: Database, number: int) -> None:

@@ -75,8 +75,10 @@ RETIRED = Table(
     METADATA,
     Column("path", Text, primary_key=True),
     Column("time", Moment, nullable=False),
+    Column("forgets", Boolean, nullable=False),
 )
-"""Files replaced by compaction or taken by retention, waiting for running queries to end."""
+"""Files that count no more, waiting for running queries to end. Those that retention took still
+have their keys, which are forgotten with the file (`forgets`); rows of replaced ones live on."""
 
 FEEDS = Table(
     "feeds",

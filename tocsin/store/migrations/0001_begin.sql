@@ -43,6 +43,7 @@ CREATE INDEX segments_by_time ON segments (max_time, min_time);
 CREATE TABLE retired (
     path TEXT NOT NULL,
     time BIGINT NOT NULL,
+    forgets BOOLEAN NOT NULL,
     PRIMARY KEY (path)
 );
 
