@@ -21,6 +21,7 @@ _ASSUMED = re.compile(r"arn:([\w-]+):sts::(\d*):assumed-role/([^/]+)(/.*)?\Z")
 _PRINCIPAL = re.compile(r"arn:([\w-]+):iam::(\d*):(role|user)/(?:.*/)?([^/]+)\Z")
 _ARN_NAME = re.compile(r"arn:(?:[^:]*:){4}(?:.*[/:])?([^/:]+)\Z")
 _SERVICE_ACCOUNT = "system:serviceaccount:"
+_NOBODY = frozenset({"unknown", "anonymous", "system:anonymous", "HIDDEN_DUE_TO_SECURITY_REASONS"})
 _SERVICE_SUFFIX = ".amazonaws.com"
 _MAX_CHARACTERS = 1_000
 _MAX_LINKS = 50
@@ -28,7 +29,7 @@ _MAX_LINKS = 50
 
 def actor_of(row: Mapping[str, object]) -> Entity | None:
     """Return who did it: a role, user, service account or service; `None` where nobody is named."""
-    uid, name = _first(row, "actor.user.uid"), _first(row, "actor.user.name")
+    uid, name = _named(row, "actor.user.uid"), _named(row, "actor.user.name")
     issuer = _first(row, "actor.session.issuer")
     principal = _principal(uid)
     role = _principal(issuer)
@@ -74,7 +75,8 @@ def links_of(
     found = [
         *([actor] if actor else []),
         *([Entity("access_key", key, key)] if key else []),
-        *([Entity("session", session, session)] if session else []),
+        # Session names are chosen by callers and often alike: only with its actor is one unique.
+        *([Entity("session", f"{actor.uid}/{session}", session)] if actor and session else []),
         *entities_at(event, paths, reader),
     ]
     distinct = {(link.type, link.uid): link for link in reversed(found)}
@@ -148,6 +150,12 @@ def _service_account_name(uid: str) -> str:
 def _arn_name(uid: str) -> str:
     found = _ARN_NAME.match(uid)
     return found[1] if found else uid
+
+
+def _named(row: Mapping[str, object], path: str) -> str:
+    """Return the value that names somebody, empty where it names nobody in particular."""
+    value = _first(row, path)
+    return "" if value in _NOBODY else value
 
 
 def _first(row: Mapping[str, object], *paths: str) -> str:

@@ -51,6 +51,7 @@ DESCRIPTION_CHARACTERS = 4_000
 CONTEXT_BYTES = 16_384
 REASON_CHARACTERS = 300
 
+_MAX_DIGITS = 400
 _CPU_SECONDS = 600
 _NOBODY = 65_534
 _CLONE_NEWUSER = 0x10000000
@@ -250,12 +251,16 @@ def _answer(uid: str, *, matched: bool = False, failure: str = "", **words: str)
 
 
 def read(record: str) -> RuleEvent:
-    """Return the record; numbers beyond what fits are read as Python does."""
+    """Return the record; whole numbers beyond what fits stay text, as in `detect.evaluate`."""
     try:
         found = msgspec.json.decode(record)
     except msgspec.MsgspecError:
-        found = json.loads(record, parse_int=lambda digits: int(digits[:400]))
+        found = json.loads(record, parse_int=_whole)
     return RuleEvent(found)
+
+
+def _whole(digits: str) -> int | str:
+    return int(digits) if len(digits) <= _MAX_DIGITS else digits
 
 
 class Wording:
