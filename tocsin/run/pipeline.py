@@ -50,8 +50,21 @@ class TurnReport:
     rejects: int
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A batch with its events: as far as it can be carried without the store and its lock."""
+
+    batch: RawBatch
+    normalized: normalize.Normalized
+
+
+def prepare(batch: RawBatch, tools: Tools) -> Prepared:
+    """Normalize a batch; pure, so that a loader can do it ahead of the turn in another thread."""
+    return Prepared(batch, normalize.apply(tools.mappings[batch.source], batch))
+
+
 def turn(
-    batches: Sequence[RawBatch],
+    prepared: Sequence[Prepared],
     tools: Tools,
     store: Store,
     now: datetime,
@@ -60,7 +73,7 @@ def turn(
     """Carry the batches from their sources to one commit; acting comes later and elsewhere.
 
     Args:
-        batches: at most one a feed; none makes a clock turn.
+        prepared: at most one a feed; none makes a clock turn.
         tools: mappings, rules and settings.
         store: open; its turn lock is taken here.
         now: UTC and aware.
@@ -73,17 +86,17 @@ def turn(
         windows = store.turns.windows()
         turns: list[Turn] = []
         outcomes: list[Outcome] = []
-        for batch in batches:
-            carried, windows = _carry(batch, tools, store, windows, now)
+        for one in prepared:
+            carried, windows = _carry(one, tools, store, windows, now)
             turns.append(carried)
-            outcomes.append(_outcome(batch, carried))
+            outcomes.append(_outcome(carried))
         if extra_findings is not None and extra_findings.num_rows:
             turns.append(_of_our_own(store, extra_findings, now))
         committed = store.turns.commit(turns, windows, _grouping(tools))
     return TurnReport(
         outcomes=tuple(outcomes),
         changed=committed.changed,
-        records=sum(batch.records.num_rows + batch.rejects.num_rows for batch in batches),
+        records=sum(one.batch.records.num_rows + one.batch.rejects.num_rows for one in prepared),
         events=committed.events,
         findings=committed.findings,
         duplicates=committed.duplicates,
@@ -103,29 +116,28 @@ def turn_whatever_comes(
         WorldError: the disk or the database failed; nothing of what was tried last is stored.
     """
     try:
-        return turn(batches, tools, store, clock())
+        return turn([prepare(batch, tools) for batch in batches], tools, store, clock())
     except WorldError:
         raise
-    except (
-        Exception
-    ) as error:  # the edge of the thinking rooms: protects the stream from a fault of ours
+    # The edge of the thinking rooms: protects the stream from a fault of ours.
+    except Exception as error:
         halves = _halves(batches)
         if halves is None:
-            return turn([_as_rejects(batch, error) for batch in batches], tools, store, clock())
+            refused = [prepare(_as_rejects(batch, error), tools) for batch in batches]
+            return turn(refused, tools, store, clock())
     return _sum([turn_whatever_comes(half, tools, store, clock) for half in halves], batches)
 
 
 def _carry(
-    batch: RawBatch, tools: Tools, store: Store, windows: detect.Windows, now: datetime
+    one: Prepared, tools: Tools, store: Store, windows: detect.Windows, now: datetime
 ) -> tuple[Turn, detect.Windows]:
-    normalized = normalize.apply(tools.mappings[batch.source], batch)
-    unseen = store.turns.unseen(batch, normalized)
+    unseen = store.turns.unseen(one.batch, one.normalized)
     fresh = unseen.normalized
     detected = detect.evaluate(tools.rules, fresh.events, windows, now, tools.run_python)
     assessed = posture.assess(tools.checks, fresh.resources)
     found = concat([fresh.findings, detected.findings, assessed.findings], schemas.FINDINGS)
     carried = Turn(
-        batch=batch,
+        batch=one.batch,
         unseen=unseen,
         findings=found,
         matches=detected.matches,
@@ -166,7 +178,7 @@ def _of_our_own(store: Store, findings: pa.Table, now: datetime) -> Turn:
     return Turn(batch, unseen, findings, none[0], none[1], now)
 
 
-def _outcome(batch: RawBatch, carried: Turn) -> Outcome:
+def _outcome(carried: Turn) -> Outcome:
     # Few rows: rejects are the exception.
     rows = carried.unseen.normalized.rejects.select(["origin", "position", "reason"]).to_pylist()
     rejected = {(str(row["origin"]), int(row["position"])): str(row["reason"]) for row in rows}

@@ -50,7 +50,7 @@ def load_rules(choice: RuleChoice, settings: Settings | None = None) -> LoadedRu
     A rule file that is wrong is a problem to show and does not keep the others out.
     """
     folders = list(choice.folders)
-    if choice.with_builtin or not folders:
+    if choice.with_builtin:
         folders.append(content.builtin_rules_folder())
     texts, unreadable = content.rule_texts(folders)
     parsed = detect.parse_rules(texts)
