@@ -7,6 +7,7 @@ that fails on some record is run again on halves of the batch, so that only that
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from struct import Struct
 
 import duckdb
 import pyarrow as pa
@@ -16,11 +17,13 @@ from tocsin.normalize.engine import FEED, Engine
 from tocsin.normalize.enumerations import class_columns, named
 from tocsin.normalize.limits import RefusedError, examine
 from tocsin.normalize.mapping import Mapping
+from tocsin.normalize.observables import observables
 from tocsin.ocsf import RawBatch, classes, identifiers, schemas
 
 KEPT_REJECT_BYTES = 64 << 10
 NO_TIME = "no_time"
 
+_LENGTH = Struct(">Q").pack
 _INFORMATIONAL = 1
 _SLICE_RECORDS = 20_000
 _EARLIEST = pa.scalar(31 * 86_400_000_000, pa.duration("us"))
@@ -158,6 +161,7 @@ class _Slice:
             "day": day,
             "flags": self._flag_lists(indices, rows),
             "raw_data": records.column("raw").cast(pa.string()),
+            "observables": observables(rows, self._mapping.observables),
             **self._names(rows),
         }
         columns = []
@@ -187,17 +191,16 @@ class _Slice:
     def _uids(self, indices: Sequence[int], native: Sequence[str | None]) -> pa.Array:
         """Return the identifiers of events: `identifiers.derive`, its common start hashed once."""
         start = blake2b(digest_size=16)
-        start.update(_measured(self._mapping.source.encode()))
+        source = self._mapping.source.encode()
+        start.update(_LENGTH(len(source)) + source)
         origins = self._records.column("origin")
         positions = self._records.column("position")
         uids = []
         for index, name in zip(indices, native, strict=True):
-            own = name or f"{origins[index].as_py()}#{positions[index].as_py()}"
+            own = (name or f"{origins[index].as_py()}#{positions[index].as_py()}").encode()
             raw = self._raws[index]
             digest = start.copy()
-            digest.update(_measured(own.encode("utf-8", "surrogatepass")))
-            digest.update(len(raw).to_bytes(8, "big"))
-            digest.update(raw)
+            digest.update(b"".join((_LENGTH(len(own)), own, _LENGTH(len(raw)), raw)))
             uids.append(f"evt_{digest.hexdigest()}")
         return pa.array(uids, pa.string())
 
@@ -230,10 +233,6 @@ class _Slice:
                 }
             )
         return pa.Table.from_pylist(rows, schema=schemas.REJECTS)
-
-
-def _measured(content: bytes) -> bytes:
-    return len(content).to_bytes(8, "big") + content
 
 
 def _in_order(rows: pa.Table) -> bool:

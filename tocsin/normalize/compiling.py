@@ -1,8 +1,8 @@
 """Compile a mapping file into one SQL statement over the view `feed`.
 
 The layers, each a SELECT around the one before: the record is parsed once and its declared fields
-become columns; derived names are added; the class is chosen; every OCSF attribute is computed;
-observables point at the values. Names of our own hold a space: no declared field meets them.
+become columns; derived names are added; the class is chosen; every OCSF attribute is computed.
+Names of our own hold a space: no declared field meets them.
 """
 
 import json
@@ -22,6 +22,7 @@ from tocsin.normalize.expressions import (
     constant,
     parse,
 )
+from tocsin.normalize.observables import check_observables
 from tocsin.normalize.targets import Target, resolve, sql_type
 from tocsin.ocsf import classes
 
@@ -46,6 +47,7 @@ class Compiled:
             columns of `ENUMERATED`, still names.
         classes: the classes that the number of a class means.
         targets: what each OCSF path of the mapping is, by path.
+        observables: the paths that point at what is worth searching, with their kinds.
         fields: the one-to-one pairs, native path by OCSF path.
         inputs: native paths that each OCSF path is computed from.
     """
@@ -53,6 +55,7 @@ class Compiled:
     sql: str
     classes: tuple[classes.EventClass, ...]
     targets: Map[str, Target]
+    observables: tuple[tuple[str, int], ...]
     fields: Map[str, str]
     inputs: Map[str, frozenset[str]]
 
@@ -102,11 +105,13 @@ class _Compiler:
 
     def compiled(self) -> Compiled:
         leaves = self._leaves()
-        sql = self._observed(self._final(self._classified(self._derived_layers()), leaves), leaves)
+        sql = self._final(self._classified(self._derived_layers()), leaves)
+        targets = {path: leaf.target for path, leaf in leaves.items()}
         return Compiled(
             sql=sql,
             classes=tuple(self._classes),
-            targets={path: leaf.target for path, leaf in leaves.items()},
+            targets=targets,
+            observables=check_observables(self._definition.observables, targets),
             fields={
                 path: leaf.common.field
                 for path, leaf in leaves.items()
@@ -203,10 +208,6 @@ class _Compiler:
             *(f'{sql} AS "{name}"' for name, sql in _structs(leaves).items()),
         ]
         return f"SELECT {', '.join(columns)} FROM ({layer})"
-
-    def _observed(self, layer: str, leaves: Map[str, _Leaf]) -> str:
-        observables = observables_sql(self._definition.observables, leaves)
-        return f"SELECT *, {observables} AS observables FROM ({layer})"
 
     def _activity(self) -> str:
         whens = ""
@@ -357,29 +358,6 @@ def _packed(value: object) -> str:
         return str(value)
     inner = ", ".join(f'"{name}" := {_packed(child)}' for name, child in value.items())
     return f"struct_pack({inner})"
-
-
-def observables_sql(paths: Sequence[Written], leaves: Map[str, _Leaf]) -> str:
-    """Return the SQL of `observables`: name, kind and value of each of `paths` that is filled.
-
-    Raises:
-        MappingError: for a path that the mapping does not fill or that is no kind of observable.
-    """
-    pointers = []
-    for written in paths:
-        path = written.text
-        leaf = leaves.get(path)
-        if leaf is None:
-            raise MappingError(f"{path!r} is not filled under `event`", written.location)
-        kind = leaf.target.attribute.observable_id
-        if not kind:
-            message = f"OCSF has no kind of observable for {path!r}"
-            raise MappingError(message, written.location)
-        column = ".".join(f'"{name}"' for name in path.split("."))
-        pointers.append(f"{{name: {_text(path)}, type_id: {kind}, value: {column}::VARCHAR}}")
-    if not pointers:
-        return "NULL::STRUCT(name VARCHAR, type_id INTEGER, value VARCHAR)[]"
-    return f"list_filter([{', '.join(pointers)}], lambda o: o.value IS NOT NULL)"
 
 
 def _text(value: str) -> str:

@@ -6,6 +6,7 @@ one of a batch; a text outside its enumeration is Other (99) and kept.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -41,7 +42,8 @@ def check_names(
 def named(texts: pa.Array, choices: Mapping[int, str]) -> Named:
     """Return the number and caption of each text."""
     encoded = texts.dictionary_encode()
-    found = [_found(text, choices) for text in encoded.dictionary.to_pylist()]
+    names = _by_name(tuple(choices.items()))
+    found = [_found(text, names) for text in encoded.dictionary.to_pylist()]
     return Named(*_taken(found, encoded.indices))
 
 
@@ -63,7 +65,8 @@ def class_columns(
     for pair in combined.dictionary.to_pylist():
         event_class = event_classes[pair // len(texts)]
         text = texts[pair % len(texts)]
-        number, caption = _found(text, event_class.activities) if text is not None else (0, None)
+        activity_names = _by_name(tuple(event_class.activities.items()))
+        number, caption = _found(text, activity_names) if text is not None else (0, None)
         uids.append(event_class.uid)
         names.append(event_class.caption)
         categories.append(event_class.category_uid)
@@ -81,12 +84,13 @@ def class_columns(
     return {name: values.take(combined.indices) for name, values in columns.items()}
 
 
-def _found(text: str, choices: Mapping[int, str]) -> tuple[int, str]:
-    wanted = classes.normal(text)
-    for number, caption in choices.items():
-        if classes.normal(caption) == wanted:
-            return number, caption
-    return classes.OTHER, text
+@cache
+def _by_name(choices: tuple[tuple[int, str], ...]) -> Mapping[str, tuple[int, str]]:
+    return {classes.normal(caption): (number, caption) for number, caption in choices}
+
+
+def _found(text: str, names: Mapping[str, tuple[int, str]]) -> tuple[int, str]:
+    return names.get(text) or names.get(classes.normal(text)) or (classes.OTHER, text)
 
 
 def _taken(found: Sequence[tuple[int, str]], indices: pa.Array) -> tuple[pa.Array, pa.Array]:

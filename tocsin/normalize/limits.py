@@ -48,6 +48,8 @@ def examine(raw: bytes) -> tuple[str, ...]:
         raise RefusedError(f"not_utf8: {error.reason}") from error
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise RefusedError(_why_not_json(raw, error)) from error
+    if encoded == raw:
+        return (NUL,) if b"\\u0000" in raw else ()
     # Encoding what was decoded loses the colon of every key that stands twice; it gains none, but
     # where colons were written as escapes.
     if encoded.count(b":") != raw.count(b":") or b"\\u003a" in raw or b"\\u003A" in raw:

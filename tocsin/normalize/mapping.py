@@ -10,6 +10,7 @@ import duckdb
 import pyarrow as pa
 
 from tocsin.errors import Location, MappingError
+from tocsin.normalize import observables
 from tocsin.normalize.compiling import ENUMERATED, Compiled, compile_mapping
 from tocsin.normalize.definition import Definition, Sample, read_definition
 from tocsin.normalize.engine import FEED, Engine
@@ -43,6 +44,7 @@ class Mapping:
         samples: records with what their events must hold.
         schema: the columns of every table of events of this mapping.
         classes: the classes that its records can become.
+        observables: the OCSF paths that point at values worth searching, with their kinds.
     """
 
     source: str
@@ -55,6 +57,7 @@ class Mapping:
     samples: tuple[Sample, ...]
     schema: pa.Schema
     classes: tuple[EventClass, ...]
+    observables: tuple[tuple[str, int], ...]
     _sql: str
     _macros: tuple[str, ...]
     _threads: int
@@ -103,6 +106,7 @@ def load_mapping(text: str, location: str, macros: str = "", *, threads: int = 1
         samples=definition.samples,
         schema=_events_schema(found),
         classes=compiled.classes,
+        observables=compiled.observables,
         _sql=compiled.sql,
         _macros=tuple(functions.values()),
         _threads=threads,
@@ -146,7 +150,8 @@ def _events_schema(found: pa.Schema) -> pa.Schema:
     own = set(schemas.EVENT_COLUMNS.names)
     added = [field for field in found if field.name not in own | _OWN]
     names = pa.schema(_NAMES)
-    return pa.schema([*schemas.EVENT_COLUMNS, *names, *added])
+    pointers = pa.schema({"observables": observables.TYPE})
+    return pa.schema([*schemas.EVENT_COLUMNS, *names, *added, *pointers])
 
 
 def _leaves(structure: Structure, path: tuple[str, ...]) -> Iterator[str]:
