@@ -1,13 +1,16 @@
-"""A console over a filled store, and visitors of every role."""
+"""A console over a filled store, served by a real server, and visitors of every role."""
 
+import threading
+import time
 from collections.abc import Iterator
-from datetime import datetime
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
+import httpx
 import pytest
+import uvicorn
 from fastapi import FastAPI
-from starlette.testclient import TestClient
 
 from tests.serve.web import seed
 from tocsin.serve.web import Console, View, create_app
@@ -15,15 +18,14 @@ from tocsin.store import Store
 
 PASSWORD = "correct horse battery staple"
 ROLES = ("viewer", "analyst", "admin")
-ORIGIN = "http://localhost"
 
 
-def console_over(store: Store, now: datetime = seed.NOW, **view: object) -> Console:
-    """Return a console whose clock stands still."""
+def console_over(store: Store, **changes: object) -> Console:
+    """Return a console whose clock stands still; `changes` are of its view."""
     return Console(
         store=store,
-        now=lambda: now,
-        view=View(version="0.0.test", **view),  # type: ignore[arg-type]
+        now=lambda: seed.NOW,
+        view=View(version="0.0.test", **changes),  # type: ignore[arg-type]
         rules=lambda: seed.RULES,
         rule_problems=lambda: (),
         health=lambda: SimpleNamespace(is_ready=True, problems=()),
@@ -31,12 +33,32 @@ def console_over(store: Store, now: datetime = seed.NOW, **view: object) -> Cons
     )
 
 
-def add_people(store: Store, now: datetime = seed.NOW) -> None:
+def add_people(store: Store) -> None:
     """Create one user of each role, named after it."""
-    token = store.accounts.new_setup_token(now)
-    store.accounts.consume_setup_token(token, "admin", PASSWORD, now)
+    token = store.accounts.new_setup_token(seed.NOW)
+    store.accounts.consume_setup_token(token, "admin", PASSWORD, seed.NOW)
     for role in ("viewer", "analyst"):
-        store.accounts.add_user(role, PASSWORD, role, "admin", now)
+        store.accounts.add_user(role, PASSWORD, role, "admin", seed.NOW)
+
+
+@contextmanager
+def served(app: FastAPI) -> Iterator[str]:
+    """Serve `app` on a free port of this machine; yield its address."""
+    settings = uvicorn.Config(
+        app, port=0, ws="none", log_level="error", timeout_graceful_shutdown=1
+    )
+    server = uvicorn.Server(settings)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started:
+            assert thread.is_alive(), "the server could not start"
+            time.sleep(0.01)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join()
 
 
 @pytest.fixture(scope="module")
@@ -49,8 +71,10 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 
 
 @pytest.fixture(scope="module")
-def app(store: Store) -> FastAPI:
-    return create_app(console_over(store))
+def address(store: Store) -> Iterator[str]:
+    """Return the address of the console over the filled store."""
+    with served(create_app(console_over(store))) as found:
+        yield found
 
 
 @pytest.fixture
@@ -61,41 +85,44 @@ def empty_store(tmp_path: Path) -> Iterator[Store]:
 
 
 @pytest.fixture
-def anonymous(app: FastAPI) -> TestClient:
-    return client_of(app)
+def anonymous(address: str) -> Iterator[httpx.Client]:
+    with visitor(address) as client:
+        yield client
 
 
-@pytest.fixture
-def viewer(app: FastAPI) -> TestClient:
-    return signed_in(app, "viewer")
+@pytest.fixture(scope="module")
+def viewer(address: str) -> Iterator[httpx.Client]:
+    with signed_in(address, "viewer") as client:
+        yield client
 
 
-@pytest.fixture
-def analyst(app: FastAPI) -> TestClient:
-    return signed_in(app, "analyst")
+@pytest.fixture(scope="module")
+def analyst(address: str) -> Iterator[httpx.Client]:
+    with signed_in(address, "analyst") as client:
+        yield client
 
 
-@pytest.fixture
-def admin(app: FastAPI) -> TestClient:
-    return signed_in(app, "admin")
+@pytest.fixture(scope="module")
+def admin(address: str) -> Iterator[httpx.Client]:
+    with signed_in(address, "admin") as client:
+        yield client
 
 
-def client_of(app: FastAPI) -> TestClient:
-    """Return a browser without a cookie that sends what browsers send."""
-    return TestClient(
-        app, base_url=ORIGIN, follow_redirects=False, headers={"Sec-Fetch-Site": "same-origin"}
-    )
+def visitor(address: str) -> httpx.Client:
+    """Return a browser without a cookie that sends what browsers send from our own pages."""
+    return httpx.Client(base_url=address, headers={"Sec-Fetch-Site": "same-origin"}, timeout=30)
 
 
-def signed_in(app: FastAPI, name: str, password: str = PASSWORD) -> TestClient:
+@contextmanager
+def signed_in(address: str, name: str, password: str = PASSWORD) -> Iterator[httpx.Client]:
     """Return a browser of the user of this name."""
-    client = client_of(app)
-    answer = client.post("/sign-in", data={"name": name, "password": password})
-    assert answer.status_code == 303, answer.text
-    return client
+    with visitor(address) as client:
+        answer = client.post("/sign-in", data={"name": name, "password": password})
+        assert answer.status_code == 303, answer.text
+        yield client
 
 
-def csrf_of(client: TestClient) -> str:
-    """Return the token that pages of this visitor carry."""
+def csrf_of(client: httpx.Client) -> str:
+    """Return the token that changes of this visitor must bring along."""
     token: str = client.get("/api/v1/me").json()["csrf"]
     return token

@@ -61,26 +61,9 @@ def parse(since: str, until: str, now: datetime, default: str = DEFAULT) -> Time
 def step(span: timedelta, bars: int = 60) -> timedelta:
     """Return the width of a histogram's bar: a round one that gives about `bars` bars."""
     wanted = span.total_seconds() / bars
-    rounds = (
-        1,
-        5,
-        10,
-        30,
-        60,
-        120,
-        300,
-        600,
-        900,
-        1800,
-        3600,
-        7200,
-        10800,
-        14400,
-        21600,
-        43200,
-        86400,
-    )
-    return timedelta(seconds=next((size for size in rounds if size >= wanted), 604800))
+    minutes = (1, 2, 5, 10, 15, 30, 60, 120, 180, 240, 360, 720, 1440)
+    rounds = (1, 5, 10, 30, *(minute * 60 for minute in minutes))
+    return timedelta(seconds=next((size for size in rounds if size >= wanted), 7 * 86400))
 
 
 def stamp(moment: datetime) -> str:

@@ -1,6 +1,7 @@
 """Search: ask for events, see when they happened, open one, take them away."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -59,6 +60,7 @@ class Answer:
     count: int = 0
     chart: charts.Chart | None = None
     problem: str = ""
+    problem_at: int | None = None
 
 
 @operation(router, "GET", "/search", Permission.READ, include_in_schema=False)
@@ -69,7 +71,6 @@ def search(request: Request) -> Response:
     return show(
         request,
         "search.html",
-        status=400 if answer.problem else 200,
         active="search",
         span=span,
         text=text,
@@ -141,13 +142,20 @@ def _answer(request: Request, text: str, span: "TimeRange") -> Answer:
         page = store.events.search(text, scope, _stretch(span), limit=PAGE_SIZE, cursor=cursor)
         buckets = store.events.histogram(text, scope, _bounded(span))
     except UsageError as error:
-        return Answer(problem=str(error))
+        return Answer(problem=str(error), problem_at=_position(str(error), text))
     return Answer(
         events=lines(page.rows),
         cursor=page.cursor,
         count=sum(bucket.count for bucket in buckets),
         chart=charts.histogram(buckets, span, "Events", rendering.url("/search", q=text)),
     )
+
+
+def _position(problem: str, text: str) -> int | None:
+    """Return the place in the query that an error names, counted from 0."""
+    found = re.search(r"position (\d{1,5})", problem)
+    place = int(found[1]) - 1 if found else -1
+    return place if 0 <= place <= len(text) else None
 
 
 def _stretch(span: "TimeRange") -> Span:
