@@ -70,6 +70,19 @@ def event(record=None, **values):
             {"uid": "kubernetes-admin", "name": "kubernetes-admin"},
             Entity("user", "kubernetes-admin", "kubernetes-admin"),
         ),
+        (
+            {"uid": "f81d4fae-7dec-11d0-a765-00a0c91e6bf6", "name": "alice"},
+            Entity("user", "alice", "alice"),
+        ),
+        (
+            {
+                "uid": "aws-iam-authenticator:111122223333:AIDAIOSFODNN7EXAMPLE",
+                "name": "kubernetes-admin",
+                "actor": {"session": {"issuer": f"arn:aws:iam::{ACCOUNT}:user/alice"}},
+            },
+            Entity("user", f"arn:aws:iam::{ACCOUNT}:user/alice", "alice"),
+        ),
+        ({"uid": "AIDAIOSFODNN7EXAMPLE"}, Entity("user", *["AIDAIOSFODNN7EXAMPLE"] * 2)),
         ({"name": "alice@example.com"}, Entity("user", "alice@example.com", "alice@example.com")),
         ({"uid": "unknown"}, None),
         ({"name": "system:anonymous"}, None),

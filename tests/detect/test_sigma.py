@@ -362,3 +362,18 @@ def test_refused_patterns_write_nothing_to_standard_error(capfd):
 
 def test_attributes_of_ones_own_are_allowed():
     assert parsed(SOUND, tail="simulation: {type: atomic}\n").uid == UID
+
+
+def test_a_hostile_selector_takes_no_time():
+    name = "a" * 200
+    selector = "a*" * 60 + "b"
+
+    problem = problem_of(sigma(f"{name}: {{a: x}}\ncondition: 1 of {selector}"))
+
+    assert "no detection is named like" in problem
+
+
+def test_a_thousand_negations_are_read_or_refused():
+    result = parse_rules({"x.yml": sigma("s: {a: x}\ncondition: " + "not " * 900 + "s")})
+
+    assert len(result.rules) + len(result.problems) == 1

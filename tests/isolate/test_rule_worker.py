@@ -339,3 +339,27 @@ def test_a_worker_that_does_not_start_is_not_the_fault_of_rules(monkeypatch, tmp
     assert [(v.record, v.count) for v in verdicts] == [(None, 2)]
     assert verdicts[0].failure.startswith("not_run: the rule worker does not start")
     assert not worker.switched_off
+
+
+def test_a_rule_that_takes_over_its_process_stays_within_bounds(worker):
+    source = (
+        "import sys\nchild = sys.modules['__main__']\n"
+        "def judge(uid, functions, record):\n"
+        "    return [uid, True, 'x\\n' * 9999, 'HIGH', '', '', '[1]', '']\n"
+        "child.judge = judge\ndef rule(event): return True\n"
+    )
+    (verdict,) = worker({"r": source}, [STOP])
+
+    assert len(verdict.title) == 300
+    assert verdict.title.isprintable()
+    assert verdict.context == "{}"
+
+
+def test_a_rule_cannot_answer_for_rules_that_were_not_asked(worker):
+    source = (
+        "import sys\n"
+        "def judge(uid, functions, record): return ['another', True, '', '', '', '', '{}', '']\n"
+        "sys.modules['__main__'].judge = judge\ndef rule(event): return True\n"
+    )
+
+    assert worker({"r": source}, [STOP]) == []

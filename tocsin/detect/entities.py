@@ -28,18 +28,20 @@ _MAX_LINKS = 50
 
 
 def actor_of(row: Mapping[str, object]) -> Entity | None:
-    """Return who did it: a role, user, service account or service; `None` where nobody is named."""
+    """Return who did it: a role, user, service account or service; `None` where nobody is named.
+
+    A cloud principal behind a cluster's user is the issuer of its session: deeds in the cloud and
+    in the cluster are then of one actor.
+    """
     uid, name = _named(row, "actor.user.uid"), _named(row, "actor.user.name")
-    issuer = _first(row, "actor.session.issuer")
-    principal = _principal(uid)
-    role = _principal(issuer)
-    if role and role.type == "role":
-        return role
-    if principal:
-        return principal
     for word in (name, uid):
         if word.startswith(_SERVICE_ACCOUNT):
             return Entity("service_account", word, _service_account_name(word))
+    principal = _principal(uid)
+    if principal is None and not uid.startswith("arn:"):
+        principal = _principal(_first(row, "actor.session.issuer"))
+    if principal:
+        return principal
     if (uid or name).endswith(_SERVICE_SUFFIX):
         return Entity("service", uid or name, name or uid)
     return _user(uid, name) or _service(row)
@@ -135,7 +137,9 @@ def _principal(arn: str) -> Entity | None:
 def _user(uid: str, name: str) -> Entity | None:
     if not uid and not name:
         return None
-    return Entity("user", uid or name, name or _arn_name(uid))
+    # Outside of AWS requests and bindings name users by name; their uid is a number or missing.
+    is_known_by_uid = uid.startswith("arn:") or not name
+    return Entity("user", uid if is_known_by_uid else name, name or _arn_name(uid))
 
 
 def _service(row: Mapping[str, object]) -> Entity | None:

@@ -25,6 +25,7 @@ _MAX_RECORDS = 256
 _MAX_CHUNK_CHARACTERS = 2_000_000
 _ORPHAN_FACTOR = 10
 _OUT_OF_MEMORY = 3
+_MAX_CONTEXT_CHARACTERS = 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,13 +320,26 @@ def _verdicts(answers: Sequence[_Answer], asked: Sequence[str], index: int) -> I
                 rule_uid=answer.rule_uid,
                 record=index,
                 matched=answer.matched,
-                title=answer.title,
-                severity=answer.severity,
-                dedup=answer.dedup,
-                description=answer.description,
-                context=answer.context,
-                failure=answer.failure,
+                title=_printable(answer.title, 300),
+                severity=_printable(answer.severity, 20),
+                dedup=_printable(answer.dedup, 1_000),
+                description=_printable(answer.description, 4_000),
+                context=_json_object(answer.context),
+                failure=_printable(answer.failure, 300),
             )
+
+
+def _printable(text: str, most: int) -> str:
+    """Return the text in bounds. The child does the same, but a rule may have changed the child."""
+    return "".join(letter if letter.isprintable() else " " for letter in text[:most])
+
+
+def _json_object(text: str) -> str:
+    try:
+        msgspec.json.decode(text[:_MAX_CONTEXT_CHARACTERS], type=dict[str, object])
+    except (msgspec.MsgspecError, RecursionError):
+        return "{}"
+    return text
 
 
 def _refused(uid: str, index: int | None, failure: str, count: int) -> Verdict:

@@ -1,8 +1,8 @@
 """Read Sigma's condition expression: `selection and not 1 of filter*`."""
 
-import re
 from collections.abc import Mapping
 
+import re2
 from sigma.conditions import (
     ConditionAND,
     ConditionIdentifier,
@@ -80,11 +80,12 @@ def _named(name: str, parts: Mapping[str, Condition | None]) -> Condition:
 
 def _selected(item: ConditionSelector, parts: Mapping[str, Condition | None]) -> Condition:
     """Join the detections whose names fit; those with a leading `_` only when asked for."""
-    wanted = ".*" if item.pattern == "them" else re.escape(item.pattern).replace(r"\*", ".*")
+    pattern = "*" if item.pattern == "them" else item.pattern
+    wanted = re2.compile(".*".join(re2.escape(part) for part in pattern.split("*")))
     chosen = [
         name
         for name in parts
-        if re.fullmatch(wanted, name) and (item.pattern.startswith("_") or not name.startswith("_"))
+        if wanted.fullmatch(name) and (item.pattern.startswith("_") or not name.startswith("_"))
     ]
     if not chosen:
         raise ValueError(f"no detection is named like {item.pattern!r}")
