@@ -100,6 +100,11 @@ class Story:
         key = f"{habit.key}+{position}"
         return Occurrence(timedelta(0), key, key, habit.identity, event)
 
+    def told(self, source: str, begun: datetime) -> Iterator[dict[str, YamlValue]]:
+        """Yield the records of one source, in order, of a story that began at `begun` (UTC)."""
+        for occurrence in self.occurrences(source):
+            yield self.record(source, occurrence, begun + occurrence.offset)
+
     def record(self, source: str, occurrence: Occurrence, time: datetime) -> dict[str, YamlValue]:
         """Return the native record of an occurrence that happens at `time` (UTC)."""
         parts = (self.identities[occurrence.identity], occurrence.event)

@@ -1,0 +1,139 @@
+"""Each shipped rule proves itself, says why it exists, and is one of its kind."""
+
+import json
+import re
+
+import pytest
+
+from tests.content.detection import Shipped, attack_tactics, rule_file
+from tests.content.python_mutants import mutants as python_mutants
+from tocsin import detect, normalize
+from tocsin.conditions import holds
+from tocsin.detect.review import is_single_comparison, mutants, structure
+from tocsin.run import rule_work, wiring
+
+LONGEST_FILE = 60
+FEWEST_RULES = 36
+FEWEST_PYTHON_RULES = 3
+LOADED = wiring.load_rules(wiring.RuleChoice())
+SIGMA = [rule for rule in LOADED.rules if rule.kind == "Sigma"]
+PYTHON = [rule for rule in LOADED.rules if rule.kind == "Python"]
+SOURCE_OF_FOLDER = {"aws": "aws.cloudtrail", "kubernetes": "kubernetes.audit"}
+
+
+def name(rule: detect.Rule) -> str:
+    return rule_file(rule).stem
+
+
+every_rule = pytest.mark.parametrize("rule", LOADED.rules, ids=name)
+
+
+def records(shipped: Shipped, rule: detect.Rule) -> list[tuple[bool, dict]]:
+    """Return the rule's examples as complete records with the answers expected."""
+    base = shipped.mappings[SOURCE_OF_FOLDER[rule_file(rule).parents[1].name]].example
+    return [
+        (example.matches, normalize.overlay(base, json.loads(example.record)))
+        for example in rule.examples
+    ]
+
+
+def test_every_rule_file_can_be_used():
+    checked = rule_work.check_rules(wiring.RuleChoice())
+
+    assert [str(problem) for problem in checked.problems] == []
+
+
+def test_every_example_gives_its_answer_through_normalization_and_the_worker():
+    results = rule_work.check_examples(wiring.RuleChoice())
+
+    assert [(each.title, each.name, each.reason) for each in results if not each.passed] == []
+    assert len(results) >= 2 * len(LOADED.rules)
+
+
+@every_rule
+def test_a_rule_has_an_example_that_matches_and_one_that_nearly_does(rule):
+    answers = {example.matches for example in rule.examples}
+
+    assert answers == {True, False}
+
+
+@pytest.mark.parametrize("rule", SIGMA, ids=name)
+def test_examples_notice_when_a_condition_is_dropped_negated_or_changed(shipped, rule):
+    examples = records(shipped, rule)
+
+    unnoticed = [
+        f"{mutant.change}: {mutant.where}"
+        for mutant in mutants(rule)
+        if all(holds(mutant.rule.condition, record) == answer for answer, record in examples)
+    ]
+
+    assert unnoticed == []
+
+
+@pytest.mark.parametrize("rule", PYTHON, ids=name)
+def test_examples_notice_when_a_condition_of_a_python_rule_is_dropped(shipped, rule):
+    examples = records(shipped, rule)
+    variants = list(python_mutants(rule.source))
+    texts = {what: text for what, text in variants}
+    rows = [json.dumps(record) for _, record in examples]
+
+    verdicts = shipped.worker(texts, rows)
+
+    expected = {index for index, (answer, _) in enumerate(examples) if answer}
+    unnoticed = []
+    for what in texts:
+        mine = [verdict for verdict in verdicts if verdict.rule_uid == what]
+        failed = any(verdict.failure for verdict in mine)
+        if not failed and {verdict.record for verdict in mine if verdict.matched} == expected:
+            unnoticed.append(what)
+    assert variants
+    assert unnoticed == []
+
+
+def test_there_are_enough_rules_that_differ_in_more_than_literals():
+    structures = {structure(rule) for rule in LOADED.rules}
+
+    assert len(structures) >= FEWEST_RULES
+    assert len(PYTHON) >= FEWEST_PYTHON_RULES
+
+
+def test_at_most_half_of_the_rules_only_compare_the_name_of_the_event():
+    single = [rule for rule in LOADED.rules if is_single_comparison(rule)]
+
+    assert len(single) <= len(LOADED.rules) / 2
+
+
+@every_rule
+def test_a_rule_says_why_when_it_is_wrong_and_where_it_comes_from(rule):
+    assert len(rule.description.split()) >= 12
+    assert rule.false_positives
+    assert all(reference.startswith("https://") for reference in rule.references)
+    assert rule.references
+    assert rule.tactics
+    assert rule.techniques
+
+
+@every_rule
+def test_a_rule_is_one_small_file(rule):
+    yaml_file = rule_file(rule)
+    files = [yaml_file, yaml_file.with_suffix(".py")] if rule.kind == "Python" else [yaml_file]
+
+    lengths = {file.name: file.read_text().count("\n") for file in files}
+
+    assert max(lengths.values()) <= LONGEST_FILE, lengths
+
+
+@every_rule
+def test_a_rule_names_no_emulator_and_nothing_of_its_making(rule):
+    text = (rule_file(rule).read_text() + rule.source).lower()
+
+    assert not re.search(r"stratus|red.team|christophe|grimoire|mordor|malicious", text)
+
+
+@pytest.mark.corpora
+@every_rule
+def test_the_techniques_of_a_rule_belong_to_its_tactics(corpora, rule):
+    tactics = attack_tactics(corpora)
+
+    assert [uid for uid in rule.techniques if not tactics[uid] & set(rule.tactics)] == []
+    assert set(rule.tactics) <= set().union(*(tactics[uid] for uid in rule.techniques))
