@@ -1,6 +1,10 @@
-from collections.abc import Iterator
+import gc
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 import trustme
 
@@ -43,3 +47,30 @@ def cloud(aws: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     with open_cloud(aws) as opened:
         yield opened
+
+
+@pytest.fixture
+def growth_mib() -> Callable[[], AbstractContextManager[Callable[[], float]]]:
+    """Return a block that measures by how much the process grows at most while it runs."""
+
+    @contextmanager
+    def measure() -> Iterator[Callable[[], float]]:
+        process = psutil.Process()
+        gc.collect()
+        before = process.memory_info().rss
+        highest = [before]
+        done = threading.Event()
+
+        def watch() -> None:
+            while not done.wait(0.005):
+                highest[0] = max(highest[0], process.memory_info().rss)
+
+        thread = threading.Thread(target=watch)
+        thread.start()
+        try:
+            yield lambda: (highest[0] - before) / (1 << 20)
+        finally:
+            done.set()
+            thread.join()
+
+    return measure

@@ -4,13 +4,13 @@ Whatever arrives is either a record, a reject, or the space and brackets between
 lost. A record need not be valid JSON here: `normalize` judges that.
 """
 
-import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
 
+from tocsin.collect.documents import array_opening, cut_long
 from tocsin.collect.inflate import GZIP_MAGIC, Bounds, Damage, inflate
 from tocsin.collect.lines import BOM, Found, LineCutter
 from tocsin.collect.records import MAX_RECORD_BYTES, GrowingReject, Span, reject
@@ -23,6 +23,8 @@ _HEAD_BYTES = MAX_RECORD_BYTES + 1
 _WHITE = b" \t\r\n"
 # Records of clouds and clusters have 30 to 60; fewer records of more commas are welcome, too.
 _COMMAS_PER_RECORD = 30
+# A document of more values is not cut at once: small values cost more memory than their bytes.
+_MOST_COMMAS = 1_000_000
 
 _UNREAD_FORMATS = (
     (GZIP_MAGIC, "gzip inside gzip"),
@@ -142,12 +144,7 @@ def cut_body(body: bytes, path: str | None, max_records: int) -> Found | None:
 
 def _opens_array(text: bytes, path: str | None) -> bool:
     """Tell whether an object begins like a payload of many records."""
-    if not path:
-        return False
-    key = re.escape(path.partition(".")[0].encode())
-    # Plain members and small objects may come first; a key deeper inside is not meant.
-    members = rb"(?:[^{}\[\]]|\{[^{}\[\]]*\}){0,2000}?"
-    return re.match(rb"\{" + members + rb'"' + key + rb'"\s*:\s*[\[{]', text) is not None
+    return path is not None and array_opening(path.partition(".")[0]).match(text) is not None
 
 
 def _cut_lines(blocks: Blocks, place: Place, cutter: LineCutter) -> Iterator[Span]:
@@ -157,15 +154,27 @@ def _cut_lines(blocks: Blocks, place: Place, cutter: LineCutter) -> Iterator[Spa
 
 
 def _cut_document(stream: "Stream", place: Place) -> Iterator[Span]:
-    payload = bytearray()
+    payload = b"".join(_up_to(stream, MAX_DOCUMENT_BYTES))
+    if len(payload) <= MAX_DOCUMENT_BYTES and payload.count(b",") <= _MOST_COMMAS:
+        found = cut_payload(payload, place.unwrap)
+        yield from _span(found, place, _next_index(found, 0))
+        return
+    resume = 0
+    for found in cut_long(_prepend(payload, iter(stream)), place.unwrap):
+        resume = _next_index(found, resume)
+        yield from _span(found, place, resume)
+
+
+def _up_to(stream: "Stream", size_bytes: int) -> Iterator[bytes]:
     for block in stream:
-        payload += block
-        if len(payload) > MAX_DOCUMENT_BYTES:
-            yield from _swallow(stream, place, "too_large: ", payload)
+        yield block
+        if stream.offset > size_bytes:
             return
-    found = cut_payload(bytes(payload), place.unwrap)
-    last = max([*found.positions[-1:], *(row.position for row in found.rejects)], default=0)
-    yield from _span(found, place, last + 1)
+
+
+def _next_index(found: Found, otherwise: int) -> int:
+    last = max([*found.positions[-1:], *(row.position for row in found.rejects)], default=-1)
+    return max(last + 1, otherwise)
 
 
 def _span(found: Found, place: Place, resume: int) -> Iterator[Span]:

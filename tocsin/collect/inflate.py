@@ -48,6 +48,17 @@ def inflate_whole(body: bytes, bounds: Bounds) -> bytes:
     return b"".join(inflate([body], bounds))
 
 
+def _good_part(member: "zlib._Decompress", damaged: bytes) -> Iterator[bytes]:
+    """Yield what a member inflates to before its damage: zlib gives nothing of a failing call."""
+    for start in range(len(damaged)):
+        try:
+            piece = member.decompress(damaged[start : start + 1], _PIECE_BYTES)
+        except zlib.error:
+            return
+        if piece:
+            yield piece
+
+
 class _Stream:
     """One gzip stream: its members, and what went in and came out."""
 
@@ -68,9 +79,11 @@ class _Stream:
                 rest = self._open_member(rest)
                 if not rest:
                     return
+            before = self._member.copy()
             try:
                 piece = self._member.decompress(rest, _PIECE_BYTES)
             except zlib.error as error:
+                yield from _good_part(before, rest)
                 raise Damage(f"bad_gzip: {error}") from error
             if piece:
                 self._count(piece)
