@@ -1,0 +1,385 @@
+"""Write the pages that are made from the program itself, or check that they are fresh.
+
+    python scripts/docs.py           write what has changed
+    python scripts/docs.py --check   name every page that is stale, change nothing
+
+The pages hold no date and no path of this machine: the same code gives the same bytes.
+"""
+
+import importlib
+import inspect
+import json
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import MISSING, Field, fields
+from pathlib import Path
+from pkgutil import iter_modules
+
+import typer
+
+from tocsin import detect, normalize, plugins
+from tocsin.ocsf.classes import severities
+from tocsin.serve.cli.app import app
+from tocsin.serve.cli.options import PERMISSIONS
+from tocsin.settings import json_schema, reference_markdown
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCS = ROOT / "docs"
+RENEW = "python scripts/docs.py"
+MADE = f"<!-- Made by `{RENEW}`; change the program instead. -->\n\n"
+
+ROOMS = (
+    *("ocsf", "conditions", "normalize", "detect", "posture", "incidents", "respond"),
+    *("collect", "store", "act", "isolate", "run", "serve", "settings"),
+)
+PLUGS = {
+    "source": ("tocsin.collect.sources", "tocsin.collect.contracts", "Source"),
+    "receiver": ("tocsin.collect.receivers", "tocsin.collect.contracts", "Receiver"),
+    "notifier": ("tocsin.act.notifiers", "tocsin.act.contracts", "Notifier"),
+}
+"""Kinds of plugs: their package, and where their promise is written."""
+
+
+def main(arguments: list[str]) -> int:
+    """Write or check every page; return the exit code."""
+    stale = []
+    for name, make in PAGES.items():
+        path, text = DOCS / name, make()
+        if path.is_file() and path.read_text(encoding="utf-8") == text:
+            continue
+        stale.append(path.relative_to(ROOT))
+        if "--check" not in arguments:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+    for path in stale:
+        sys.stdout.write(
+            f"{path} is stale; renew it: {RENEW}\n" if "--check" in arguments else f"{path}\n"
+        )
+    return 1 if stale and "--check" in arguments else 0
+
+
+def settings_page() -> str:
+    """Return the page of all settings."""
+    return MADE + reference_markdown()
+
+
+def schema_file() -> str:
+    """Return the JSON Schema of `tocsin.yaml`."""
+    return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def commands_page() -> str:
+    """Return every command with its arguments and options."""
+    lines = [
+        "# Commands",
+        "",
+        "Results go to standard output, progress and complaints to standard error. Exit codes: 0",
+        "clean, 1 something failed, 2 usage, 3 findings at or above `--fail-on`, or rules that are",
+        "refused or fail an example. Who works at the keyboard of the machine holds every",
+        "permission; changes are in the audit log under their name.",
+    ]
+    for path, command in _commands((), typer.main.get_command(app)):
+        lines += ["", f"## `{' '.join(path)}`", "", str(command.help or "").strip(), ""]
+        lines += [f"`{_usage(path, command)}`", ""]
+        permission = _permission(command)
+        lines += [f"Permission: `{permission}`.", ""] if permission else []
+        lines += _table(
+            ("argument or option", "value", "default", "meaning"),
+            [_parameter(each) for each in command.params if each.name != "help"],
+        )
+    return _page(lines)
+
+
+def _commands(path: tuple[str, ...], command: typer.core.TyperCommand) -> Iterator[tuple]:
+    inner = getattr(command, "commands", None)
+    here = path or ("tocsin",)
+    if inner is None:
+        yield here, command
+        return
+    for name, each in inner.items():
+        yield from _commands((*here, name), each)
+
+
+def _usage(path: tuple[str, ...], command: typer.core.TyperCommand) -> str:
+    words = list(path)
+    for each in command.params:
+        if each.param_type_name == "argument":
+            name = each.human_readable_name.upper() + ("…" if each.nargs == -1 else "")
+            words.append(name if each.required else f"[{name}]")
+    return " ".join([*words, "[options]"])
+
+
+def _permission(command: typer.core.TyperCommand) -> str:
+    inner = inspect.unwrap(command.callback) if command.callback else None
+    return PERMISSIONS.get(f"{inner.__module__}.{inner.__qualname__}", "") if inner else ""
+
+
+def _parameter(each: typer.core.TyperOption) -> tuple[str, ...]:
+    is_option = each.param_type_name == "option"
+    name = ", ".join(f"`{one}`" for one in each.opts) if is_option else f"`{each.name.upper()}`"
+    choices = getattr(each.type, "choices", None)
+    if getattr(each, "is_flag", False):
+        value = ""
+    elif choices:
+        value = ", ".join(f"`{getattr(one, 'value', one)}`" for one in choices)
+    else:
+        value = each.type.name.replace(" range", "").replace("integer", "number")
+    repeats = ", repeatable" if getattr(each, "multiple", False) else ""
+    default = getattr(each.default, "value", each.default)
+    shown = "required" if each.required else "" if default in (None, False, (), []) else default
+    variable = f" Or by `{each.envvar}`." if each.envvar else ""
+    meaning = (each.help or "").strip() + variable
+    return name, value + repeats, f"`{shown}`" if shown not in ("", "required") else shown, meaning
+
+
+def rules_page() -> str:
+    """Return every rule that ships, by source."""
+    rules, by_source = _shipped_rules()
+    lines = [
+        "# Rules",
+        "",
+        f"The {len(rules)} rules that come with Tocsin. Switch one off, or change its severity, by",
+        "its identifier: [`rules.disabled`, `rules.severities`](settings.md#rules). Write your own:",
+        "[add a rule](../guides/add-a-rule.md).",
+    ]
+    for source, bound in sorted(by_source.items()):
+        lines += ["", f"## `{source}`", ""]
+        lines += _table(
+            ("severity", "rule", "techniques"),
+            [
+                (
+                    severities()[rule.severity_id],
+                    f"[{_prose(rule.title)}](#{_anchor(rule.title)})",
+                    ", ".join(rule.techniques),
+                )
+                for rule in bound
+            ],
+        )
+        for rule in bound:
+            lines += ["", *_rule(rule)]
+    return _page(lines)
+
+
+def _shipped_rules() -> tuple[tuple[detect.Rule, ...], Mapping[str, list[detect.Rule]]]:
+    folder = ROOT / "content" / "rules"
+    kinds = (".yaml", ".yml", ".py")
+    paths = (path for path in sorted(folder.rglob("*")) if path.suffix in kinds)
+    texts = {path.relative_to(ROOT).as_posix(): path.read_text("utf-8") for path in paths}
+    parsed = detect.parse_rules(texts)
+    if parsed.problems:
+        raise SystemExit("\n".join(map(str, parsed.problems)))
+    file = ROOT / "content" / "log_sources.yaml"
+    sources = detect.LogSources.read(file.read_text("utf-8"), file.name)
+    bound = detect.RuleSet.build(parsed.rules, sources).by_source
+    ordered = {
+        source: sorted((one.rule for one in each), key=lambda rule: (-rule.severity_id, rule.title))
+        for source, each in bound.items()
+    }
+    return parsed.rules, ordered
+
+
+def _rule(rule: detect.Rule) -> Iterator[str]:
+    file = rule.location.file
+    yield f"### {_prose(rule.title)}"
+    yield ""
+    yield _prose(rule.description)
+    yield ""
+    techniques = ", ".join(
+        f"[{uid}](https://attack.mitre.org/techniques/{uid.replace('.', '/')}/)"
+        for uid in rule.techniques
+    )
+    tactics = ", ".join(rule.tactics)
+    yield f"* {severities()[rule.severity_id]}, {rule.kind}; {tactics}: {techniques}"
+    yield f"* `{rule.uid}`, [{Path(file).name}](../../{file}), {_examples(rule)}"
+    for text in rule.false_positives:
+        yield f"* May be harmless: {_prose(text)}"
+
+
+def _examples(rule: detect.Rule) -> str:
+    count = len(rule.examples)
+    return f"{count} examples" if count != 1 else "1 example"
+
+
+def sources_page() -> str:
+    """Return every source: what is read of its records, and what of an event that fills."""
+    lines = [
+        "# Sources",
+        "",
+        "What Tocsin understands. A source's *mapping* says how its records become OCSF events; the",
+        "*trust label* of a field says who chose its value: the provider, an agent, or an outsider",
+        "(*attacker*). Rules may use every field of the record, also those that are not listed here;",
+        "[search](../guides/search.md) uses the OCSF attributes. Write your own: [add a",
+        "source](../guides/add-a-source.md).",
+    ]
+    for mapping in _mappings():
+        lines += ["", f"## `{mapping.source}`", "", *_source(mapping)]
+    return _page(lines)
+
+
+def _mappings() -> list[normalize.Mapping]:
+    macros = (ROOT / "content" / "functions.sql").read_text("utf-8")
+    paths = sorted((ROOT / "content" / "mappings").glob("*.yaml"))
+    return [normalize.load_mapping(path.read_text("utf-8"), path.name, macros) for path in paths]
+
+
+def _source(mapping: normalize.Mapping) -> Iterator[str]:
+    product = _product(mapping.source)
+    yield f"{product}. Mapping: [{mapping.source}.yaml](../../content/mappings/{mapping.source}.yaml),"
+    held = f"payloads hold their records in `{mapping.unwrap}`" if mapping.unwrap else "one a line"
+    yield f"{len(mapping.samples)} samples; {held}."
+    yield ""
+    yield from _table(
+        ("class", "uid"),
+        [(each.caption, str(each.uid)) for each in sorted(mapping.classes, key=lambda c: c.uid)],
+    )
+    yield ""
+    yield "### OCSF attributes that it fills"
+    yield ""
+    yield from _table(
+        ("attribute", "taken unchanged from", "trust"),
+        [
+            (f"`{path}`", _code(mapping.pairs.get(path)), label)
+            for path, label in sorted(mapping.event_trust.items())
+        ],
+    )
+    yield ""
+    yield "### Fields that it reads"
+    yield ""
+    yield from _table(
+        ("field", "trust"),
+        [(f"`{path}`", mapping.trust.get(path, "attacker")) for path in sorted(mapping.fields)],
+    )
+
+
+def _product(source: str) -> str:
+    text = (ROOT / "content" / "mappings" / f"{source}.yaml").read_text("utf-8")
+    found = re.search(r"^product: \{vendor_name: (.+), name: (.+)\}$", text, re.MULTILINE)
+    return f"{found[1]} {found[2]}" if found else source
+
+
+def _code(text: str | None) -> str:
+    return f"`{text}`" if text else ""
+
+
+def extension_points_page() -> str:
+    """Return what can be added without changing anything else, and what there is already."""
+    lines = [
+        "# Extension points",
+        "",
+        "A plug is one file with exactly one public class, whose constructor takes its own frozen",
+        "settings dataclass. It is found by its name: as a file of the package below, or as an entry",
+        "point of another installed package. Nothing registers itself. Feeds use a source of another",
+        "package by `kind: plugin`; receivers of other packages cannot be named in the settings yet.",
+        "",
+        "Content is added as a file too: a [mapping](../guides/add-a-source.md) in",
+        "`content/mappings`, a [rule](../guides/add-a-rule.md) in `content/rules` or in a folder of",
+        "your own.",
+    ]
+    for kind, (package, module, promise) in PLUGS.items():
+        described = inspect.getdoc(getattr(importlib.import_module(module), promise)) or ""
+        group = f"tocsin.{package.rpartition('.')[2]}"
+        lines += ["", f"## {kind.capitalize()}", "", f"{_paragraphs(described)}", ""]
+        lines += [f"Package `{package}`, entry points `{group}`, promise `{promise}`."]
+        for name in _own_plugs(package):
+            lines += ["", *_plug(package, name)]
+    return _page(lines)
+
+
+def _own_plugs(package: str) -> list[str]:
+    folder = importlib.import_module(package).__path__
+    return sorted(each.name for each in iter_modules(folder) if not each.name.startswith("_"))
+
+
+def _plug(package: str, name: str) -> Iterator[str]:
+    plug = plugins.find(package, name)
+    kind = plugins.settings_type(plug)
+    described = _attributes(inspect.getdoc(kind) or "")
+    yield f"### `{name}`"
+    yield ""
+    yield _paragraphs(inspect.getdoc(importlib.import_module(f"{package}.{name}")) or "")
+    yield ""
+    yield from _table(
+        ("setting", "default", "meaning"),
+        [(f"`{each.name}`", _default(each), described.get(each.name, "")) for each in fields(kind)],
+    )
+
+
+def _default(each: "Field[object]") -> str:
+    return "required" if each.default is MISSING else f"`{each.default!r}`"
+
+
+def _attributes(docstring: str) -> dict[str, str]:
+    """Return the meaning of each name under `Attributes:`."""
+    _, _, listed = docstring.partition("Attributes:\n")
+    entries = re.findall(r"^ {4}(\w+): (.+(?:\n {6,}.+)*)", listed, re.MULTILINE)
+    return {name: " ".join(text.split()) for name, text in entries}
+
+
+def doors_page() -> str:
+    """Return the names that each room gives to the others."""
+    lines = [
+        "# Doors",
+        "",
+        "What each room gives to the others; everything else is its own. The picture is in",
+        "[ARCHITECTURE](../ARCHITECTURE.md).",
+    ]
+    for room in ROOMS:
+        door = importlib.import_module(f"tocsin.{room}")
+        lines += ["", f"## `{room}`", "", _paragraphs(inspect.getdoc(door) or ""), ""]
+        names = [(f"`{name}`", _first(getattr(door, name))) for name in door.__all__]
+        lines += _table(("name", "what it is"), names) if names else []
+    return _page(lines)
+
+
+def _first(value: object) -> str:
+    """Return the first sentence about a name; of a plain value, its type."""
+    is_described = inspect.isclass(value) or inspect.isroutine(value) or inspect.ismodule(value)
+    if not is_described:
+        return f"a value: `{type(value).__name__}`"
+    return " ".join((inspect.getdoc(value) or "").split("\n\n")[0].split())
+
+
+def _paragraphs(text: str) -> str:
+    """Return a docstring as prose; its sections (`Attributes:`) are shown elsewhere."""
+    kept = re.split(r"\n\n(?:Args|Attributes|Returns|Raises):", text)[0]
+    return "\n\n".join(" ".join(part.split()) for part in kept.split("\n\n"))
+
+
+def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
+    lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
+    body = [f"| {' | '.join(_cell(cell) for cell in row)} |" for row in rows]
+    return [*lines, *body] if body else []
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def _prose(text: str) -> str:
+    """Return text of a rule so that Markdown shows it as it is; code in backticks stays code."""
+    parts = re.split(r"(`[^`]*`)", " ".join(text.split()))
+    return "".join(p if p.startswith("`") else re.sub(r"([*<])", r"\\\1", p) for p in parts)
+
+
+def _anchor(title: str) -> str:
+    """Return the anchor that GitHub and GitLab give a heading."""
+    return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
+
+
+def _page(lines: Iterable[str]) -> str:
+    return MADE + "\n".join(lines).rstrip() + "\n"
+
+
+PAGES: Mapping[str, Callable[[], str]] = {
+    "reference/settings.md": settings_page,
+    "tocsin.schema.json": schema_file,
+    "reference/rules.md": rules_page,
+    "reference/sources.md": sources_page,
+    "reference/commands.md": commands_page,
+    "reference/extension-points.md": extension_points_page,
+    "reference/doors.md": doors_page,
+}
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
