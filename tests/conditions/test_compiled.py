@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.conditions.test_paths import EVENTS
-from tocsin.conditions import compile_condition, holds
+from tocsin.conditions import compile_condition, holds, pattern_problem
 from tocsin.conditions.compiled import PlainReader
 from tocsin.conditions.tree import (
     AllOf,
@@ -67,6 +67,9 @@ def field(*tests, needs_all=False):
         (Text(("true",)), True, True),
         (Text(("1",)), True, False),
         (Text((ANY, '"b":1', ANY)), {"b": 1}, True),
+        (Text(("2026-11-23T00:00:00+00:00",)), datetime(2026, 11, 23, tzinfo=UTC), True),
+        (Text(("inf",)), float("inf"), True),
+        (Text((ANY,)), {"unwritable": object()}, True),
         (Number(4688), 4688, True),
         (Number(4688), 4688.0, True),
         (Number(4688), "4688", True),
@@ -125,6 +128,10 @@ def field(*tests, needs_all=False):
 )
 def test_a_value_passes_a_test(test, value, expected):
     assert holds(field(test), {"a": value}) is expected
+
+
+def test_integers_too_long_to_print_are_compared_too():
+    assert holds(field(Text(("0x", ANY))), {"a": 10**5_000})
 
 
 def test_one_value_of_a_list_is_enough():
@@ -229,9 +236,15 @@ def test_groups_join_as_logic_says():
     assert not holds(AnyOf(()), event)
 
 
-def test_a_pattern_that_re2_refuses_does_not_compile():
+@pytest.mark.parametrize("pattern", ["(?=a)", "(", "\ud800"])
+def test_a_pattern_that_re2_refuses_does_not_compile(pattern):
+    assert pattern_problem(pattern)
     with pytest.raises(re2.error):
-        compile_condition(field(Pattern("(?=a)")), PlainReader())
+        compile_condition(field(Pattern(pattern)), PlainReader())
+
+
+def test_a_sound_pattern_has_no_problem():
+    assert pattern_problem("^a+$", "ims") is None
 
 
 WORDS = st.lists(st.sampled_from(["a", "B", ".", ANY, ONE]), max_size=4)

@@ -113,5 +113,9 @@ def test_a_broken_rule_is_one_clear_line(yaml, source, line, words):
     assert "\n" not in problem
 
 
+def test_a_file_name_must_be_text():
+    assert "names no Python file" in str(read(YAML.replace("trail.py", "5")).problems[0])
+
+
 def test_a_missing_python_file_is_named():
     assert "names no Python file" in str(read(name="other.py").problems[0])

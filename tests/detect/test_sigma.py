@@ -144,6 +144,30 @@ def test_a_keyword_may_be_a_number():
     assert matches("s: [1102]\ncondition: s", {"a": "id 1102"}, {"a": "x"}) == [True, False]
 
 
+@pytest.mark.parametrize(
+    ("detection", "matching", "other"),
+    [
+        ("s:\n  '|windash': [' -x']", {"a": "cmd /x y"}, {"a": "cmd x"}),
+        ("s:\n  '|re': ['e+vil']", {"a": "an eevil"}, {"a": "vil"}),
+        ("s: [true]", {"a": True}, {"a": "untrue"}),
+        ("s: ['a*c']", {"a": "xabcx"}, {"a": "xacbx ca"}),
+    ],
+)
+def test_keywords_take_modifiers_and_wildcards(detection, matching, other):
+    found = matches(f"{detection}\ncondition: s", matching, other)
+
+    assert found == [True, detection == "s: ['a*c']"]
+
+
+def test_references_and_existence_may_be_listed():
+    any_of = "s: {a|fieldref: [b, c]}\nt: {d|exists: [true, false]}\ncondition: s and t"
+    all_of = "s: {a|fieldref|all: [b, c]}\ncondition: s"
+    event = {"a": "x", "b": "x", "c": "y"}
+
+    assert matches(any_of, event) == [True]
+    assert matches(all_of, event, event | {"c": "x"}) == [False, True]
+
+
 # Rules specification, "Special Field Values", "Field Existence"
 def test_null_matches_missing_and_null():
     found = matches("s: {a: null}\ncondition: s", {}, {"a": None}, {"a": ""}, {"a": "x"})
@@ -313,6 +337,9 @@ SOUND = "s: {a: x}\ncondition: s"
         (sigma(SOUND, head=f"{HEAD}logsource: {{}}\n"), 4, "names no product"),
         (sigma(SOUND).replace("level: high", "level: hihg"), 3, "hihg"),
         (sigma(SOUND).replace(UID, "rule-1"), 2, "UUID"),
+        (sigma(SOUND).replace(UID, "5"), 1, "not a Sigma rule"),
+        (sigma("s:\n  a|re|expand: '%x%'\ncondition: s"), 7, "`expand` is not supported"),
+        (sigma("s: [null]\ncondition: s"), 6, "null must be bound to a field"),
         (sigma(SOUND, tail="tags: [attack]\n"), 8, "tag"),
         (sigma(SOUND, tail="status: fine\n"), 8, "fine"),
         (sigma(SOUND, tail="date: yesterday\n"), 8, "yesterday"),
