@@ -6,11 +6,11 @@ Names of our own hold a space: no declared field meets them.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Mapping as Map
 from dataclasses import dataclass
 
-from tocsin.errors import MappingError
+from tocsin.errors import Location, MappingError
 from tocsin.normalize.definition import TYPES, ClassPart, Definition
 from tocsin.normalize.enumerations import check_names
 from tocsin.normalize.expressions import (
@@ -50,6 +50,8 @@ class Compiled:
         observables: the paths that point at what is worth searching, with their kinds.
         fields: the one-to-one pairs, native path by OCSF path.
         inputs: native paths that each OCSF path is computed from.
+        probes: gives a SELECT for each single expression and where it is written, to find the one
+            that does not fit when the whole does not.
     """
 
     sql: str
@@ -58,6 +60,7 @@ class Compiled:
     observables: tuple[tuple[str, int], ...]
     fields: Map[str, str]
     inputs: Map[str, frozenset[str]]
+    probes: Callable[[], Iterator[tuple[str, Location]]]
 
 
 def compile_mapping(definition: Definition, macros: frozenset[str]) -> Compiled:
@@ -105,7 +108,7 @@ class _Compiler:
 
     def compiled(self) -> Compiled:
         leaves = self._leaves()
-        sql = self._final(self._classified(self._derived_layers()), leaves)
+        sql = self._final(self._classified(self._layers()[-1]), leaves)
         targets = {path: leaf.target for path, leaf in leaves.items()}
         return Compiled(
             sql=sql,
@@ -119,7 +122,18 @@ class _Compiler:
                 if leaf.common.field.split(".")[0] in self._definition.record
             },
             inputs={path: self._inputs(leaf) for path, leaf in leaves.items()},
+            probes=self._probes,
         )
+
+    def _probes(self) -> Iterator[tuple[str, Location]]:
+        layers = self._layers()
+        for group, layer in zip(_in_order(self._derived), layers, strict=False):
+            for name in group:
+                location = self._definition.derived[name].location
+                yield f"SELECT {self._derived[name].sql} FROM ({layer})", location
+        for written in _all_written(self._definition):
+            if written not in self._definition.derived.values():
+                yield f"SELECT {self._check(written).sql} FROM ({layers[-1]})", written.location
 
     def _check(self, written: Written) -> Expression:
         scope: Scope = self._scope
@@ -142,8 +156,8 @@ class _Compiler:
             raise MappingError("the base event says nothing; choose a class", part.location)
         return found
 
-    def _derived_layers(self) -> str:
-        """Return the SELECT with all fields and derived names as columns."""
+    def _layers(self) -> list[str]:
+        """Return the SELECT of all fields, and around it one for each step of derived names."""
         structure = json.dumps(_json_structure(self._definition.record)).replace("'", "''")
         fields = []
         for name, kind in self._definition.record.items():
@@ -152,16 +166,16 @@ class _Compiler:
                 fields.append(f'{column} AS "{name} as text"')
                 column = f"TRY_CAST({column} AS TIMESTAMPTZ)::TIMESTAMP"
             fields.append(f'{column} AS "{name}"')
-        layer = (
+        layers = [
             'SELECT "row number", "received time", r IS NOT NULL AS "is read", '
             f"{', '.join(fields)} "
             'FROM (SELECT "row number", "received time", '
             f"TRY(from_json(\"raw text\", '{structure}')) AS r FROM feed)"
-        )
+        ]
         for group in _in_order(self._derived):
             added = ", ".join(f'{self._derived[name].sql} AS "{name}"' for name in group)
-            layer = f"SELECT *, {added} FROM ({layer})"
-        return layer
+            layers.append(f"SELECT *, {added} FROM ({layers[-1]})")
+        return layers
 
     def _classified(self, layer: str) -> str:
         whens = "".join(

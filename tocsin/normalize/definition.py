@@ -180,7 +180,8 @@ class _Reader:
         entry = self._mapping(value, path)
         unknown = sorted(set(entry) - {"class", "when", "activity", "event"})
         if unknown or not {"class", "activity"} <= set(entry):
-            raise self._error("a class has `class`, `when`, `activity` and `event`", *path)
+            message = "a class has `class`, `when`, `activity` and `event`"
+            raise self._error(message, *path, *unknown[:1])
         when = entry.get("when")
         return ClassPart(
             name=self._text(entry["class"], (*path, "class")),

@@ -47,6 +47,14 @@ class Engine:
         self._connection.execute("SET lock_configuration = true").fetchall()
         self._connection.execute(f"PREPARE mapping AS {sql}").fetchall()
 
+    def check(self, sql: str) -> None:
+        """Plan a SELECT over `feed` without keeping it.
+
+        Raises:
+            duckdb.Error: when it does not fit together.
+        """
+        self._connection.execute(f"EXPLAIN {sql}").fetchall()
+
     def run(self, feed: pa.Table) -> pa.Table:
         """Return one row for each row of `feed`, in any order.
 

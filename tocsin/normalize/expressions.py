@@ -126,7 +126,9 @@ def constant(sql: str) -> Expression:
 def _root(item: Written, serialized: object) -> Node:
     tree = msgspec.json.decode(str(serialized), type=dict[str, object])
     if tree.get("error"):
-        raise MappingError(f"{item.text!r}: {tree.get('error_message')}", item.location)
+        hint = '; quote a field whose name is a word of SQL, like "select"'
+        message = f"{item.text!r}: {tree.get('error_message')}{hint}"
+        raise MappingError(message, item.location)
     statements = msgspec.convert(tree["statements"], list[Node])
     select = msgspec.convert(statements[0]["node"], Node) if len(statements) == 1 else {}
     selected = select.get("select_list")
@@ -164,7 +166,8 @@ class _Checker:
             self._type(node)
         elif kind == "LAMBDA":
             bound = self._bind(node, bound)
-        for child in _children(node):
+        inner = {"expr": node["expr"]} if kind == "LAMBDA" else node
+        for child in _children(inner):
             self.visit(child, bound)
 
     def _column(self, node: Node, bound: frozenset[str]) -> None:
@@ -201,7 +204,6 @@ class _Checker:
             raise self._error("`->` is not allowed; use `->>` for JSON and `lambda x: …` for lists")
         # The parameters are either one name or row(name, name).
         names = [parameters] if parameters["class"] == "COLUMN_REF" else list(_children(parameters))
-        node["lhs"] = None
         return bound | {_names(name)[0] for name in names}
 
     def _error(self, message: str) -> MappingError:

@@ -12,7 +12,7 @@ import pyarrow as pa
 from tocsin.errors import Location, MappingError
 from tocsin.normalize import observables
 from tocsin.normalize.compiling import ENUMERATED, Compiled, compile_mapping
-from tocsin.normalize.definition import Definition, Sample, read_definition
+from tocsin.normalize.definition import Sample, read_definition
 from tocsin.normalize.engine import FEED, Engine
 from tocsin.normalize.expressions import Structure
 from tocsin.normalize.macros import load_macros
@@ -91,7 +91,7 @@ def load_mapping(text: str, location: str, macros: str = "", *, threads: int = 1
     functions = load_macros(macros, "content/functions.sql")
     definition = read_definition(text, location)
     compiled = compile_mapping(definition, frozenset(functions))
-    engine, found = _planned(definition, compiled, tuple(functions.values()), threads)
+    engine, found = _planned(location, compiled, tuple(functions.values()), threads)
     _check_columns(compiled, found)
     mapping = Mapping(
         source=definition.source,
@@ -116,24 +116,29 @@ def load_mapping(text: str, location: str, macros: str = "", *, threads: int = 1
 
 
 def _planned(
-    definition: Definition, compiled: Compiled, macros: tuple[str, ...], threads: int
+    location: str, compiled: Compiled, macros: tuple[str, ...], threads: int
 ) -> tuple[Engine, pa.Schema]:
     """Plan the statement and run it on nothing, which shows the types of its columns."""
     try:
         engine = Engine(compiled.sql, macros, threads)
         return engine, engine.run(FEED.empty_table()).schema
     except duckdb.Error as error:
-        raise _blame(definition, compiled, macros, error) from error
+        message = str(error).splitlines()[0]
+        blamed = _blamed(compiled, macros)
+        raise blamed or MappingError(
+            f"cannot be compiled: {message}", Location(location)
+        ) from error
 
 
-def _blame(
-    definition: Definition, compiled: Compiled, macros: tuple[str, ...], error: duckdb.Error
-) -> MappingError:
-    """Find the expression that does not bind; the error of the whole has no line in the file."""
-    message = str(error).splitlines()[0]
-    return MappingError(
-        f"the mapping does not fit together: {message}", Location(definition.location)
-    )
+def _blamed(compiled: Compiled, macros: tuple[str, ...]) -> MappingError | None:
+    """Find the first expression that does not fit by itself: the whole has no lines."""
+    engine = Engine("SELECT 1", macros, threads=1)
+    for sql, location in compiled.probes():
+        try:
+            engine.check(sql)
+        except duckdb.Error as error:
+            return MappingError(str(error).splitlines()[0], location)
+    return None
 
 
 def _check_columns(compiled: Compiled, found: pa.Schema) -> None:

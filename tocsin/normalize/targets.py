@@ -33,20 +33,21 @@ def resolve(path: str, among: Sequence[classes.EventClass], location: Location) 
     Raises:
         MappingError: when OCSF 1.8 has no such path there, with close names.
     """
-    problems = []
+    deepest = (-1, "")
     for event_class in among:
         attributes, owner = event_class.attributes, event_class.name
         attribute: classes.Attribute | None = None
-        for name in path.split("."):
+        for depth, name in enumerate(path.split(".")):
             attribute = attributes.get(name)
             if attribute is None:
-                problems.append(classes.unknown(f"attribute of {owner}", name, attributes))
+                problem = classes.unknown(f"attribute of {owner}", name, attributes)
+                deepest = max(deepest, (depth, problem), key=lambda found: found[0])
                 break
             attributes, owner = _inside(attribute), attribute.type
         else:
             if attribute is not None:
                 return Target(path, attribute, location)
-    raise MappingError(f"{path}: {problems[0]}", location)
+    raise MappingError(f"{path}: {deepest[1]}", location)
 
 
 def sql_type(attribute: classes.Attribute) -> str | None:
