@@ -15,7 +15,7 @@ from functools import cached_property
 
 import pyarrow as pa
 
-from tocsin.conditions.paths import leaves, presence_at, values_at
+from tocsin.conditions import PlainReader
 
 SHARED_ROOTS = frozenset(
     {
@@ -27,6 +27,7 @@ SHARED_ROOTS = frozenset(
 """First segments of OCSF paths that every rule may use beside its source's own fields."""
 
 _OCSF_PREFIX = "ocsf."
+_PLAIN = PlainReader()
 
 
 class Row(Mapping[str, object]):
@@ -106,23 +107,23 @@ class EventReader:
         """Return the function that gives every value at `path`."""
         ocsf_path = self._ocsf_path(path)
         if ocsf_path is None:
-            read = values_at(path)
+            read = _PLAIN.values(path)
             return lambda event: read(event.record)
-        read = values_at(ocsf_path)
+        read = _PLAIN.values(ocsf_path)
         return lambda event: read(event.row)
 
     def presence(self, path: str) -> Callable[[Event], bool]:
         """Return the function that says whether `path` is there."""
         ocsf_path = self._ocsf_path(path)
         if ocsf_path is None:
-            is_there = presence_at(path)
+            is_there = _PLAIN.presence(path)
             return lambda event: is_there(event.record)
-        is_there = presence_at(ocsf_path)
+        is_there = _PLAIN.presence(ocsf_path)
         return lambda event: is_there(event.row)
 
     def leaves(self, event: Event) -> Iterator[object]:
         """Yield what keywords are searched in: every scalar of the record."""
-        return leaves(event.record)
+        return _PLAIN.leaves(event.record)
 
     def _ocsf_path(self, path: str) -> str | None:
         """Return the OCSF path that is meant, `None` for a path of the record."""

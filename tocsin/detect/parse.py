@@ -6,7 +6,6 @@ stands in a file beside them.
 
 from collections.abc import Iterator, Mapping
 
-from tocsin.detect.formats import python, sigma
 from tocsin.detect.rules import Parsed, Rule
 from tocsin.errors import ContentError, Location, Problem
 from tocsin.ocsf.yaml_text import Document, load_all
@@ -51,6 +50,9 @@ def _documents(
     filled = [document for document in documents if document.value is not None]
     if not filled:
         yield None, (Problem(Location(path), "the file holds no rule"),), ""
+    # pySigma is loaded here: most commands never read a rule.
+    from tocsin.detect.formats import python, sigma
+
     for document in filled:
         if _is_python(document):
             yield python.read(document, text, path, files)
