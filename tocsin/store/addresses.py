@@ -8,35 +8,31 @@ compare like the numbers that they are.
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
 MACROS = (
-    # The groups between colons; an embedded IPv4 address has become two groups already.
-    """CREATE MACRO tocsin_groups(part) AS
-    list_filter(string_split(part, ':'), lambda piece: piece <> '')""",
-    """CREATE MACRO tocsin_ipv4_groups(text) AS
-    format('{:02x}{:02x}:{:02x}{:02x}',
-        try_cast(split_part(text, '.', 1) AS UTINYINT),
-        try_cast(split_part(text, '.', 2) AS UTINYINT),
-        try_cast(split_part(text, '.', 3) AS UTINYINT),
-        try_cast(split_part(text, '.', 4) AS UTINYINT))
-    """,
-    """CREATE MACRO tocsin_as_ipv6(text) AS
+    # A list of one element binds a name: a macro's argument would be copied to every use.
+    """CREATE MACRO tocsin_octets(text) AS
+    list_transform(
+        [list_transform(string_split(text, '.'), lambda part: try_cast(part AS UTINYINT))],
+        lambda octet: CASE WHEN len(octet) = 4
+            THEN format('{:02x}{:02x}:{:02x}{:02x}', octet[1], octet[2], octet[3], octet[4])
+        END)[1]""",
+    """CREATE MACRO tocsin_colons(text) AS
     CASE
-        WHEN regexp_full_match(text, '\\d{1,3}(\\.\\d{1,3}){3}')
-            THEN '::ffff:' || tocsin_ipv4_groups(text)
-        WHEN regexp_full_match(text, '[0-9a-fA-F:]+:\\d{1,3}(\\.\\d{1,3}){3}')
-            THEN regexp_replace(text, '[0-9.]+$', '')
-                || tocsin_ipv4_groups(regexp_extract(text, '[0-9.]+$'))
-        WHEN regexp_full_match(text, '[0-9a-fA-F:]{2,39}') AND contains(text, ':') THEN text
+        WHEN NOT contains(text, '.') THEN text
+        WHEN contains(text, ':') THEN regexp_extract(text, '^(.*:)[^:]*$', 1)
+            || tocsin_octets(regexp_extract(text, '[^:]*$'))
+        ELSE '::ffff:' || tocsin_octets(text)
     END""",
-    """CREATE MACRO tocsin_padded(groups) AS
-    list_aggregate(list_transform(groups, lambda piece: lpad(piece, 4, '0')), 'string_agg', '')""",
-    """CREATE MACRO tocsin_between(head, tail) AS
-    coalesce(tocsin_padded(head), '')
-        || repeat('0', 32 - 4 * (len(head) + len(tail)))
-        || coalesce(tocsin_padded(tail), '')""",
+    """CREATE MACRO tocsin_digits(head, tail) AS
+    array_to_string(list_transform(
+        head || list_transform(range(8 - len(head) - len(tail)), lambda place: '0') || tail,
+        lambda piece: lpad(lower(piece), 4, '0')), '')""",
     """CREATE MACRO tocsin_address(text) AS
-    lower(tocsin_between(
-        tocsin_groups(split_part(tocsin_as_ipv6(text), '::', 1)),
-        tocsin_groups(split_part(tocsin_as_ipv6(text), '::', 2))))""",
+    list_transform([tocsin_colons(text)], lambda address:
+        CASE WHEN contains(address, ':') AND regexp_full_match(address, '[0-9a-fA-F:]{2,39}')
+        THEN list_transform([{
+            'head': list_filter(string_split(split_part(address, '::', 1), ':'), lambda p: p <> ''),
+            'tail': list_filter(string_split(split_part(address, '::', 2), ':'), lambda p: p <> '')
+        }], lambda groups: tocsin_digits(groups.head, groups.tail))[1] END)[1]""",
     """CREATE MACRO tocsin_ipv4(text) AS
     CASE WHEN len(string_split(text, '.')) = 4 THEN list_reduce(
         list_transform(string_split(text, '.'), lambda part: try_cast(part AS UTINYINT)::UBIGINT),

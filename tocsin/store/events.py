@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 import pyarrow as pa
 
@@ -14,7 +14,6 @@ from tocsin.store.lake import Lake, manifest
 from tocsin.store.moments import (
     DAY_MICROSECONDS,
     HOUR_MICROSECONDS,
-    MICROSECOND,
     from_microseconds,
     to_microseconds,
 )
@@ -23,6 +22,7 @@ from tocsin.store.scans import Place, Scan
 from tocsin.store.segments import Segment
 
 EVERYWHEN = Span()
+END = datetime.max.replace(tzinfo=UTC)
 TIMEOUT_SECONDS = 30.0
 WIDTHS_SECONDS = (1, 5, 15, 30, 60, 300, 900, 1800, 3600, 10_800, 21_600, 43_200, 86_400)
 LARGEST_LIMIT = 10_000
@@ -134,20 +134,15 @@ class Events:
 
     def many(self, uids: Sequence[str], scope: Scope) -> pa.Table:
         """Return the events with these identifiers that still exist, oldest first."""
-        hours: dict[str, int] = {}
+        hours: dict[int, list[str]] = {}
         with self._database.read() as connection:
             for uid in dict.fromkeys(uids):
                 # The key knows the hour, the hour the files: no file is opened in vain.
                 for hour in keys.hours_of(raw(connection), keys.key_of(uid)):
-                    hours[uid] = hour * HOUR_MICROSECONDS
-        if not hours:
-            return schemas.EVENT_COLUMNS.empty_table()
-        since, until = min(hours.values()), max(hours.values()) + HOUR_MICROSECONDS - 1
-        span = Span(from_microseconds(since), from_microseconds(until + 1))
-        scan = self._scan("", scope, span, TIMEOUT_SECONDS)
-        starts = set(hours.values())
-        near = [segment for segment in scan.segments if _reaches_any(segment, starts)]
-        return scan.by_uid(near, list(hours), since, until).sort_by("time")
+                    hours.setdefault(hour, []).append(uid)
+        timeless = hours.pop(keys.TIMELESS, [])
+        parts = [self._in_hours(hours, scope), self._anywhere(timeless, scope)]
+        return pa.concat_tables(parts, promote_options="permissive").sort_by("time")
 
     def top_values(
         self,
@@ -191,6 +186,27 @@ class Events:
         """
         return sql.answer(statement, scope, limits or SqlLimits(), self._lake, self._database)
 
+    def _in_hours(self, hours: dict[int, list[str]], scope: Scope) -> pa.Table:
+        """Return the events that lie in the files of these hours."""
+        if not hours:
+            return schemas.EVENT_COLUMNS.empty_table()
+        starts = {hour * HOUR_MICROSECONDS for hour in hours}
+        since, until = min(starts), max(starts) + HOUR_MICROSECONDS - 1
+        span = Span(from_microseconds(since), _after(until))
+        scan = self._scan("", scope, span, TIMEOUT_SECONDS)
+        near = [segment for segment in scan.segments if _reaches_any(segment, starts)]
+        uids = [uid for found in hours.values() for uid in found]
+        return scan.by_uid(near, uids, since, until)
+
+    def _anywhere(self, uids: Sequence[str], scope: Scope) -> pa.Table:
+        """Return events that have no time of their own: they may lie in any file."""
+        if not uids:
+            return schemas.EVENT_COLUMNS.empty_table()
+        scan = self._scan("", scope, EVERYWHEN, TIMEOUT_SECONDS)
+        times = [to_microseconds(segment.min_time) for segment in scan.segments]
+        times += [to_microseconds(segment.max_time) for segment in scan.segments]
+        return scan.by_uid(scan.segments, uids, min(times, default=0), max(times, default=0))
+
     def _scan(self, query: str, scope: Scope, span: Span, timeout_seconds: float) -> Scan:
         tree = language.parse(query)
         with self._database.read() as connection:
@@ -204,8 +220,15 @@ def _until(span: Span, behind: Place | None) -> Span:
     """Return the part of the span that the next page can lie in."""
     if behind is None:
         return span
-    end = from_microseconds(behind.time) + MICROSECOND
-    return Span(span.since, min(end, span.until) if span.until else end)
+    end = _after(behind.time)
+    ends = [each for each in (end, span.until) if each is not None]
+    return Span(span.since, min(ends, default=None))
+
+
+def _after(microseconds: int) -> datetime | None:
+    """Return the next moment; `None`, which is unbounded, at the end of time."""
+    end = microseconds + 1
+    return from_microseconds(end) if end < to_microseconds(END) else None
 
 
 def _bounds(segments: Sequence[Segment], span: Span) -> tuple[datetime, datetime] | None:

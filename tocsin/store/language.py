@@ -265,9 +265,11 @@ class _Parser:
                 raise _wrong(f"{path.text}:(...) takes values joined by OR", token.position)
             parts.append(_compare(path, token))
             self._terms += 1
-            if not self._is("OR"):
+            if self._is(")", "end"):
                 return Some(tuple(parts))
-            self._take()
+            if self._take().kind != "OR":
+                what = f"{path.text}:(...) takes values joined by OR"
+                raise _wrong(what, self._tokens[self._place - 1].position)
 
 
 def _compare(path: _Token, token: _Token) -> Query:

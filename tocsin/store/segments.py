@@ -122,7 +122,8 @@ def folder_of(source: str, day: int) -> str:
     """
     name = quote(source, safe="")
     if not name.strip("."):
-        name = "%2E" * len(name)
+        # "", "." and ".." would lead elsewhere.
+        name = "%2E" * len(name) or "%"
     return f"{name}/day={(EPOCH + timedelta(days=day)).date().isoformat()}"
 
 

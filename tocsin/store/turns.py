@@ -20,7 +20,6 @@ from tocsin.incidents import Grouped, Incident
 from tocsin.normalize import Normalized
 from tocsin.ocsf import RawBatch, concat, schemas
 from tocsin.store import findings, incidents, keys, rejects, resources, segments, sources
-from tocsin.store.columns import integers
 from tocsin.store.database import Database, raw
 from tocsin.store.folder import DataFolder
 from tocsin.store.keys import Key
@@ -333,9 +332,9 @@ def _count(connection: Connection, turn: Turn) -> None:
 
 def _newest(events: pa.Table) -> datetime | None:
     """Return the time of the newest event whose clock can be believed."""
-    believed = events.filter(pc.invert(events.column("skewed")))
-    times = integers(believed.column("time"))
-    return from_microseconds(max(times)) if times else None
+    believed = events.column("time").filter(pc.invert(events.column("skewed")))
+    newest = pc.max(believed).cast(pa.int64()).as_py()
+    return None if newest is None else from_microseconds(newest)
 
 
 def _last_turn(connection: Connection) -> int:
