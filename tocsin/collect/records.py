@@ -4,11 +4,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import blake2b
+from itertools import accumulate, chain
 from typing import Any, Generic, TypeVar
 
 import pyarrow as pa
 
-from tocsin.ocsf import from_rows, schemas
+from tocsin.ocsf import empty, from_rows, schemas
 from tocsin.ocsf.identifiers import content_hash
 
 MAX_RECORD_BYTES = 1 << 20
@@ -211,14 +212,26 @@ def _split(span: Span, limits: Limits, gathering: _Gathering[Mark]) -> tuple[Spa
 
 def records_table(spans: Sequence[Span], received: datetime) -> pa.Table:
     """Return rows of `ocsf.schemas.RAW`; `received` is UTC without a zone."""
-    raws = [raw for span in spans for raw in span.raws]
+    filled = [span for span in spans if span.raws]
+    if not filled:
+        return empty(schemas.RAW)
+    raws = list(chain.from_iterable(span.raws for span in filled))
+    origins = [pa.repeat(pa.scalar(span.origin, pa.string()), len(span.raws)) for span in filled]
+    positions = list(chain.from_iterable(span.positions for span in filled))
     columns: list[pa.Array[Any]] = [
-        pa.array(raws, pa.binary()),
-        pa.array([span.origin for span in spans for _ in span.raws], pa.string()),
-        pa.array([at for span in spans for at in span.positions], pa.int64()),
-        pa.array([received] * len(raws), schemas.TIME),
+        _binary(raws),
+        pa.concat_arrays(origins),
+        pa.array(positions, pa.int64()),
+        pa.repeat(pa.scalar(received, schemas.TIME), len(raws)),
     ]
     return pa.Table.from_arrays(columns, schema=schemas.RAW)
+
+
+def _binary(raws: Sequence[bytes]) -> "pa.Array[Any]":
+    """Return an array of `raws`; joining them copies once, where `pa.array` grows as it copies."""
+    ends = pa.array(list(accumulate(map(len, raws), initial=0)), pa.int32())
+    content = pa.py_buffer(b"".join(raws))
+    return pa.Array.from_buffers(pa.binary(), len(raws), [None, ends.buffers()[1], content])
 
 
 def rejects_table(spans: Sequence[Span], received: datetime, source: str) -> pa.Table:
