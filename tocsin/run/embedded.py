@@ -19,12 +19,12 @@ from tocsin.run.demo import demo_sources
 from tocsin.run.feeding import Feeder
 from tocsin.run.health import Health, SilenceWatch
 from tocsin.run.metrics import Meter, Metric
-from tocsin.run.pipeline import Tools
 from tocsin.run.queue import TurnQueue
 from tocsin.run.shown import ShownRule, shown_rules
+from tocsin.run.tools import Tools
 from tocsin.run.turning import Turner
 from tocsin.run.upkeep import Upkeep
-from tocsin.run.wiring import LoadedRules, load_rules, load_tools, rules_of
+from tocsin.run.wiring import LoadedRules, load_mappings, load_rules, load_tools, rules_of
 from tocsin.settings import Settings
 from tocsin.store import Store
 
@@ -180,7 +180,7 @@ def _assemble(settings: Settings, store: Store, demo: bool) -> Running:
     stopping = threading.Event()
     worker = RuleWorker()
     loaded = load_rules(rules_of(settings), settings)
-    tools = load_tools(settings, loaded, worker)
+    tools = load_tools(settings, loaded, worker, load_mappings())
     queue, meter = TurnQueue(), Meter()
     sources = demo_sources(stopping) if demo else feeds.pulled(settings, tools.mappings, stopping)
     watch = SilenceWatch(settings, store)

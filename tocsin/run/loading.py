@@ -10,16 +10,11 @@ from pathlib import Path
 from tocsin.errors import TocsinError, UsageError
 from tocsin.isolate import RuleWorker
 from tocsin.ocsf import RawBatch
-from tocsin.run.offline import Advance, chosen_mapping, file_source
-from tocsin.run.pipeline import (
-    Prepared,
-    Tools,
-    TurnReport,
-    prepare,
-    turn,
-    turn_whatever_comes,
-)
-from tocsin.run.wiring import load_rules, load_tools, rules_of
+from tocsin.run.offline import Advance, file_source
+from tocsin.run.pipeline import Prepared, TurnReport, prepare, turn, turn_whatever_comes
+from tocsin.run.recognition import recognize
+from tocsin.run.tools import Tools
+from tocsin.run.wiring import load_mappings, load_rules, load_tools, mapping_for, rules_of
 from tocsin.settings import Settings
 from tocsin.store import Store
 
@@ -38,9 +33,11 @@ def ingest_files(
         UsageError: no such source, none was recognized, or the data folder is a demo's.
         SourceError: a named path cannot be read.
     """
+    # Before the store is opened: a mistyped source must not leave a data folder behind.
+    mappings = load_mappings()
+    mapping = recognize(paths, mappings) if source == "auto" else mapping_for(source, mappings)
     with Store.open(settings.data) as store, RuleWorker() as worker:
-        tools = load_tools(settings, load_rules(rules_of(settings), settings), worker)
-        mapping = chosen_mapping(paths, source, tools.mappings)
+        tools = load_tools(settings, load_rules(rules_of(settings), settings), worker, mappings)
         feed = _feed(paths, mapping.source)
         batches = file_source(paths, mapping, feed, advance).read(store.turns.cursor(feed))
         return _load(batches, tools, store)
@@ -50,7 +47,9 @@ def replay_rejects(settings: Settings) -> Counter[str]:
     """Normalize the stored rejects again; those that now become events leave the rejects."""
     is_demo = Store.kind(settings.data) == "demo"
     with Store.open(settings.data, demo=is_demo) as store, RuleWorker() as worker:
-        tools = load_tools(settings, load_rules(rules_of(settings), settings), worker)
+        tools = load_tools(
+            settings, load_rules(rules_of(settings), settings), worker, load_mappings()
+        )
         return _load(store.rejects.replay(), tools, store)
 
 

@@ -1,7 +1,7 @@
 """Read files without a store: `tocsin detect` and `tocsin normalize`."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -11,7 +11,7 @@ from tocsin.isolate import RuleWorker
 from tocsin.ocsf import RawBatch, findings, output
 from tocsin.run import content
 from tocsin.run.recognition import recognize
-from tocsin.run.wiring import RuleChoice, load_mappings, load_rules, mapping_for
+from tocsin.run.wiring import RuleChoice, load_mapping, load_mappings, load_rules
 from tocsin.settings import Settings
 
 Advance = Callable[[int, int | None], None]
@@ -90,19 +90,21 @@ def file_source(
     return made
 
 
-def chosen_mapping(
-    paths: Sequence[str], source: str, mappings: Mapping[str, normalize.Mapping]
-) -> normalize.Mapping:
-    """Return the mapping of `source`, or for `auto` the one that fits the content best."""
+def chosen_mapping(paths: Sequence[str], source: str) -> normalize.Mapping:
+    """Return the mapping of `source`, or for `auto` the one that fits the content best.
+
+    Raises:
+        UsageError: no such source, or none was recognized.
+    """
     if source == "auto":
-        return recognize(paths, mappings)
-    return mapping_for(source, mappings)
+        return recognize(paths, load_mappings())
+    return load_mapping(source)
 
 
 def _normalized(
     run: OfflineRun, paths: Sequence[str], source: str, advance: Advance
 ) -> Iterator[normalize.Normalized]:
-    mapping = chosen_mapping(paths, source, load_mappings())
+    mapping = chosen_mapping(paths, source)
     for batch in file_source(paths, mapping, "offline", advance).read(None):
         normalized = normalize.apply(mapping, batch)
         _count(run, batch, normalized)

@@ -1,6 +1,6 @@
 """One turn: batches on their way from their sources through all thinking rooms to the commit."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -11,30 +11,10 @@ from tocsin import detect, incidents, normalize, posture
 from tocsin.collect import Outcome
 from tocsin.errors import WorldError
 from tocsin.ocsf import RawBatch, concat, from_rows, identifiers, schemas
-from tocsin.settings import Settings
+from tocsin.run.tools import Tools
 from tocsin.store import Store, Turn
 
 _KEPT_REJECT_BYTES = 64 << 10
-
-
-@dataclass(frozen=True, slots=True)
-class Tools:
-    """What a turn works with; replaced as a whole when content is reloaded.
-
-    Attributes:
-        mappings: by source.
-        rules: compiled rules in force.
-        checks: judged on the resources that events describe.
-        run_python: evaluates Python rules elsewhere.
-        never_link: identities that many share and that must not tie incidents together.
-    """
-
-    settings: Settings
-    mappings: Mapping[str, normalize.Mapping]
-    rules: detect.RuleSet
-    checks: tuple[posture.Check, ...]
-    run_python: detect.RunPython
-    never_link: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,9 @@ import pyarrow as pa
 
 from tocsin.errors import WorldError
 from tocsin.run.metrics import Meter
-from tocsin.run.pipeline import Tools, TurnReport, turn, turn_whatever_comes
+from tocsin.run.pipeline import TurnReport, turn, turn_whatever_comes
 from tocsin.run.queue import Joined, TurnQueue
+from tocsin.run.tools import Tools
 from tocsin.store import Store
 
 _CLOCK_TURN_SECONDS = 1.0

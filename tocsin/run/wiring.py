@@ -1,6 +1,6 @@
 """Wire the product together: content files become mappings and rules, settings become plugs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from tocsin import detect, normalize
 from tocsin.errors import Problem, UsageError
 from tocsin.isolate import RuleWorker
 from tocsin.run import content
-from tocsin.run.pipeline import Tools
+from tocsin.run.tools import Tools
 from tocsin.settings import Settings
 from tocsin.settings.values import SEVERITY_IDS
 
@@ -44,6 +44,21 @@ def load_mappings() -> Mapping[str, normalize.Mapping]:
     return {mapping.source: mapping for mapping in loaded}
 
 
+def load_mapping(source: str) -> normalize.Mapping:
+    """Return the mapping of one source by its name, without compiling the others.
+
+    Raises:
+        UsageError: there is no such source; the text names those that there are.
+        MappingError: the mapping file is wrong.
+    """
+    found = {
+        Path(location).stem: (text, location) for location, text in content.mapping_texts().items()
+    }
+    if source not in found:
+        raise _no_source(source, found)
+    return normalize.load_mapping(*found[source], content.macros_text())
+
+
 def load_rules(choice: RuleChoice, settings: Settings | None = None) -> LoadedRules:
     """Return the chosen rules; those that the settings switch off are left out.
 
@@ -66,12 +81,17 @@ def rules_of(settings: Settings) -> RuleChoice:
     return RuleChoice(tuple(settings.rules.folders), settings.rules.with_builtin)
 
 
-def load_tools(settings: Settings, loaded: LoadedRules, worker: RuleWorker) -> Tools:
+def load_tools(
+    settings: Settings,
+    loaded: LoadedRules,
+    worker: RuleWorker,
+    mappings: Mapping[str, normalize.Mapping],
+) -> Tools:
     """Return everything that a turn works with."""
     log_sources = detect.LogSources.read(content.log_sources_text(), "content/log_sources.yaml")
     return Tools(
         settings=settings,
-        mappings=load_mappings(),
+        mappings=mappings,
         rules=detect.RuleSet.build(loaded.rules, log_sources, settings.incidents.max_age),
         checks=(),
         run_python=worker,
@@ -96,7 +116,9 @@ def mapping_for(source: str, mappings: Mapping[str, normalize.Mapping]) -> norma
         UsageError: there is no such source; the text names those that there are.
     """
     if source not in mappings:
-        raise UsageError(
-            f"there is no source {source!r}; choose one of {', '.join(sorted(mappings))}"
-        )
+        raise _no_source(source, mappings)
     return mappings[source]
+
+
+def _no_source(source: str, known: Iterable[str]) -> UsageError:
+    return UsageError(f"there is no source {source!r}; choose one of {', '.join(sorted(known))}")

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from tocsin.serve.cli.options import OutputOption, permission
-from tocsin.serve.cli.output import Output, print_rows, say, write_json
+from tocsin.serve.cli.output import Output, print_rows, say, write_json, write_line
 
 EXIT_FAILING = 3
 _LISTED = ("severity", "title", "kind", "source", "techniques", "file")
@@ -49,7 +49,7 @@ def list_(
         }
         for rule in rule_work.list_rules(choice)
     ]
-    print_rows(rows, _LISTED, output)
+    print_rows(rows, _LISTED, output, wide=("kind", "file"))
 
 
 @rules.command()
@@ -77,7 +77,7 @@ def check(
         )
     else:
         for problem in checked.problems:
-            typer.echo(str(problem))
+            write_line(str(problem))
         say(f"{checked.loaded} rules loaded, {checked.refused} files refused")
     if checked.refused:
         raise typer.Exit(EXIT_FAILING)
@@ -114,7 +114,7 @@ def test(
         )
     else:
         for each in failed:
-            typer.echo(f"{each.title} ({each.rule}): {each.name}: {each.reason}")
-        typer.echo(f"{len(tested) - len(failed)} passed, {len(failed)} failed")
+            write_line(f"{each.title} ({each.rule}): {each.name}: {each.reason}")
+        write_line(f"{len(tested) - len(failed)} passed, {len(failed)} failed")
     if failed:
         raise typer.Exit(EXIT_FAILING)

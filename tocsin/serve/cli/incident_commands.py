@@ -1,13 +1,11 @@
 """Commands for triage: `incidents list|show|take|status|close|reopen`."""
 
-from typing import Annotated, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from tocsin.errors import UsageError
-from tocsin.incidents import Change, Incident, Status, Verdict
 from tocsin.ocsf import EVERYTHING
-from tocsin.ocsf.classes import severities
 from tocsin.serve.cli.options import (
     ConfigOption,
     DataOption,
@@ -18,8 +16,11 @@ from tocsin.serve.cli.options import (
     permission,
     since_time,
 )
-from tocsin.serve.cli.output import Output, print_rows, say, write_json
-from tocsin.store import IncidentFilter, Store
+from tocsin.serve.cli.output import Output, print_rows, say, write_json, write_line
+
+if TYPE_CHECKING:
+    from tocsin.incidents import Change, Incident, Status, Verdict
+    from tocsin.store import Store
 
 incidents = typer.Typer(no_args_is_help=True)
 
@@ -45,6 +46,8 @@ def list_(
     data: DataOption = None,
 ) -> None:
     """Show incidents, last activity first."""
+    from tocsin.store import IncidentFilter
+
     which = IncidentFilter(
         status=tuple(status) if status else None, since=since_time(since, aware_now())
     )
@@ -72,9 +75,7 @@ def show(
         ]
         write_json(_row(incident) | {"timeline": rows})
         return
-    typer.echo(f"{incident.title}\n{incident.uid}  {incident.status}  risk {incident.risk_score}")
-    for reason in incident.risk_reasons:
-        typer.echo(f"  - {reason}")
+    _tell(incident)
     print_rows(
         [
             {"type": each.type, "entity": each.name or each.uid, "uid": each.uid}
@@ -102,6 +103,8 @@ def take(
     data: DataOption = None,
 ) -> None:
     """Assign an incident."""
+    from tocsin.incidents import Change
+
     name = person if person is not None else local_actor().removeprefix("local:")
     _change(uid, Change(assignee=name), config, data)
 
@@ -115,6 +118,8 @@ def status(
     data: DataOption = None,
 ) -> None:
     """Move an incident along its life cycle."""
+    from tocsin.incidents import Change
+
     _change(uid, Change(status=cast("Status", to.title())), config, data)
 
 
@@ -130,6 +135,8 @@ def close(
     data: DataOption = None,
 ) -> None:
     """Close an incident with a verdict and a reason."""
+    from tocsin.incidents import Change
+
     change = Change(status="Closed", verdict=cast("Verdict", verdict.title()), reason=reason)
     _change(uid, change, config, data)
 
@@ -143,10 +150,12 @@ def reopen(
     data: DataOption = None,
 ) -> None:
     """Open a resolved or closed incident again."""
+    from tocsin.incidents import Change
+
     _change(uid, Change(status="In Progress", reason=reason), config, data)
 
 
-def _change(uid: str, change: Change, config: ConfigOption, data: DataOption) -> None:
+def _change(uid: str, change: "Change", config: ConfigOption, data: DataOption) -> None:
     with existing_store(config, data) as store:
         incident = _found(store, uid)
         changed = store.incidents.change(
@@ -155,8 +164,10 @@ def _change(uid: str, change: Change, config: ConfigOption, data: DataOption) ->
     say(f"{changed.uid} is {changed.status}, {changed.assignee or 'nobody'} has it.")
 
 
-def _found(store: Store, uid: str) -> Incident:
+def _found(store: "Store", uid: str) -> "Incident":
     """Return the incident with this identifier, or the only one that begins with it."""
+    from tocsin.store import IncidentFilter
+
     whole = store.incidents.get(uid, EVERYTHING)
     if whole is not None:
         return whole
@@ -169,7 +180,17 @@ def _found(store: Store, uid: str) -> Incident:
     return close_ones[0]
 
 
-def _row(incident: Incident) -> dict[str, object]:
+def _tell(incident: "Incident") -> None:
+    write_line(incident.title.replace("\n", " "))
+    write_line(f"{incident.uid}  {incident.status}  risk {incident.risk_score}")
+    for reason in incident.risk_reasons:
+        write_line(f"  - {reason}")
+    write_line("")
+
+
+def _row(incident: "Incident") -> dict[str, object]:
+    from tocsin.ocsf.classes import severities
+
     return {
         "uid": incident.uid,
         "severity": severities().get(incident.severity_id, "Unknown"),

@@ -1,12 +1,9 @@
 """Commands that read files and store nothing: `detect` and `normalize`."""
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from tocsin.errors import UsageError
 from tocsin.serve.cli.options import (
@@ -17,9 +14,12 @@ from tocsin.serve.cli.options import (
     permission,
     settings_for,
 )
-from tocsin.serve.cli.output import Output, errors, print_rows, say, write_json_line
+from tocsin.serve.cli.output import Output, inner, print_rows, say, write_json_line
+from tocsin.serve.cli.progress import progress_bar
 
 EXIT_FINDINGS = 3
+_SHOWN_REJECTS = 10
+_COLUMNS = ("time", "severity", "title", "entity", "operation", "address", "rule")
 
 PathsArgument = Annotated[list[str], typer.Argument(help="Files or folders; - is standard input.")]
 SEVERITIES = ("informational", "low", "medium", "high", "critical", "fatal")
@@ -63,7 +63,7 @@ def detect(
             rows = list(findings)
             is_over = any(_reaches(finding, worst) for finding in rows)
             _print_findings(rows, output)
-    _report(run.summary())
+    _report(run.rejects, run.summary(), _SHOWN_REJECTS)
     if is_over:
         raise typer.Exit(EXIT_FINDINGS)
 
@@ -87,41 +87,10 @@ def normalize(
         for event in run.results:
             write_json_line(event)
             invalid += _complain(event) if validate else 0
-    for line in run.rejects:
-        say(line)
-    _report(run.summary())
+    _report(run.rejects, run.summary(), len(run.rejects))
     if invalid:
         say(f"{invalid} events do not validate against OCSF")
         raise typer.Exit(1)
-
-
-@contextmanager
-def progress_bar(label: str) -> Iterator["Advance"]:
-    """Show a bar of bytes on standard error where that is a terminal and output goes elsewhere."""
-    is_shown = sys.stderr.isatty() and not sys.stdout.isatty()
-    progress = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TimeRemainingColumn(),
-        console=errors,
-        disable=not is_shown,
-        transient=True,
-    )
-    with progress:
-        yield Advance(progress, label)
-
-
-class Advance:
-    """Tell the progress bar how many bytes of how many are done."""
-
-    def __init__(self, progress: Progress, label: str) -> None:
-        self._progress = progress
-        self._task = progress.add_task(label, total=None)
-
-    def __call__(self, done_bytes: int, total_bytes: int | None) -> None:
-        """Move the bar; `total_bytes` is None where nobody knows it (standard input)."""
-        self._progress.update(self._task, completed=done_bytes, total=total_bytes)
 
 
 def _severity_number(name: str) -> int:
@@ -139,23 +108,24 @@ def _print_findings(findings: list[dict[str, object]], output: Output) -> None:
     if output is Output.JSON:
         print_rows(findings, (), output)
         return
-    print_rows(
-        [_flat(finding) for finding in findings],
-        ("time", "severity", "title", "entity", "rule"),
-        output,
-    )
+    rows = [_flat(finding) for finding in findings]
+    print_rows(rows, _COLUMNS, output, wide=("operation", "address", "rule"))
 
 
 def _flat(finding: dict[str, object]) -> dict[str, object]:
-    described = finding.get("finding_info")
-    details = described if isinstance(described, dict) else {}
-    analytic = details.get("analytic")
+    """Return what a table has room for; findings are OCSF, so every part may be absent."""
+    time = finding.get("time")
+    evidence = finding.get("evidences")
+    first = evidence[0] if isinstance(evidence, list) and evidence else None
     return {
-        "time": finding.get("time_dt", finding.get("time")),
+        "time": datetime.fromtimestamp(time / 1000, UTC) if isinstance(time, int) else None,
         "severity": finding.get("severity"),
-        "title": details.get("title"),
-        "entity": finding.get("message"),
-        "rule": analytic.get("uid") if isinstance(analytic, dict) else None,
+        "title": inner(finding, "finding_info", "title"),
+        "entity": inner(finding, "unmapped", "entity", "name")
+        or inner(finding, "unmapped", "entity", "uid"),
+        "operation": inner(first, "api", "operation"),
+        "address": inner(first, "src_endpoint", "ip") or inner(first, "src_endpoint", "svc_name"),
+        "rule": inner(finding, "finding_info", "analytic", "uid"),
     }
 
 
@@ -168,6 +138,10 @@ def _complain(event: dict[str, object]) -> int:
     return 1 if problems else 0
 
 
-def _report(summary: str) -> None:
-    if sys.stderr.isatty():
-        say(summary)
+def _report(rejects: list[str], summary: str, most: int) -> None:
+    """Tell what could not be read, the first `most` of it, and the counts."""
+    for line in rejects[:most]:
+        say(line)
+    if len(rejects) > most:
+        say("... more rejects; `tocsin normalize` names a thousand")
+    say(summary)

@@ -7,14 +7,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from tocsin.errors import UsageError
 from tocsin.serve.cli.output import Output
-from tocsin.settings import Settings, load
-from tocsin.store import Store
+
+if TYPE_CHECKING:
+    from tocsin.settings import Settings
+    from tocsin.store import Store
 
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", "-c", envvar="TOCSIN_CONFIG", help="The settings file.")
@@ -53,8 +55,10 @@ def permission(name: str) -> Callable[[Command], Command]:
     return mark
 
 
-def settings_for(config: Path | None, data: Path | None) -> Settings:
+def settings_for(config: Path | None, data: Path | None) -> "Settings":
     """Return the settings of a command: file, environment, then `--data`."""
+    from tocsin.settings import load
+
     environ = dict(os.environ)
     if data is not None:
         environ["TOCSIN_DATA"] = str(data)
@@ -62,12 +66,14 @@ def settings_for(config: Path | None, data: Path | None) -> Settings:
 
 
 @contextmanager
-def existing_store(config: Path | None, data: Path | None) -> Iterator[Store]:
+def existing_store(config: Path | None, data: Path | None) -> "Iterator[Store]":
     """Open the data folder of the settings, a demo's too; it must exist already.
 
     Raises:
         UsageError: there is no data folder yet.
     """
+    from tocsin.store import Store
+
     folder = settings_for(config, data).data
     if Store.kind(folder) is None:
         raise UsageError(

@@ -8,8 +8,6 @@ import typer
 
 from tocsin.errors import UsageError
 from tocsin.ocsf import EVERYTHING
-from tocsin.ocsf.output import event_json
-from tocsin.serve.cli.offline_commands import progress_bar
 from tocsin.serve.cli.options import (
     ConfigOption,
     DataOption,
@@ -20,8 +18,8 @@ from tocsin.serve.cli.options import (
     settings_for,
     since_time,
 )
-from tocsin.serve.cli.output import Output, print_rows, say
-from tocsin.store import Span, Store
+from tocsin.serve.cli.output import Output, inner, print_rows, say, write_line
+from tocsin.serve.cli.progress import progress_bar
 
 _EVENT_COLUMNS = (
     "time",
@@ -33,6 +31,7 @@ _EVENT_COLUMNS = (
     "status",
     "event_uid",
 )
+_WIDE_COLUMNS = ("class_name", "event_uid")
 
 
 def add_to(app: typer.Typer) -> None:
@@ -86,6 +85,9 @@ def search(
     data: DataOption = None,
 ) -> None:
     """Search the stored events."""
+    from tocsin.ocsf.output import event_json
+    from tocsin.store import Span
+
     now = aware_now()
     span = Span(since_time(since, now), since_time(until, now))
     with existing_store(config, data) as store:
@@ -93,7 +95,7 @@ def search(
     if output in (Output.JSON, Output.JSONL):
         print_rows([event_json(row) for row in rows], (), output)
     else:
-        print_rows([_event_row(row) for row in rows], _EVENT_COLUMNS, output)
+        print_rows([_event_row(row) for row in rows], _EVENT_COLUMNS, output, wide=_WIDE_COLUMNS)
 
 
 @permission("search")
@@ -123,7 +125,7 @@ def fsck(
     with existing_store(config, data) as store:
         problems = store.maintenance.fsck(repair=repair)
     for problem in problems:
-        typer.echo(f"{problem.what}; {'mended' if problem.repaired else problem.remedy}")
+        write_line(f"{problem.what}; {'mended' if problem.repaired else problem.remedy}")
     if any(not problem.repaired for problem in problems):
         raise typer.Exit(1)
     say("The data folder is whole.")
@@ -148,6 +150,8 @@ def restore(
     data: DataOption = None,
 ) -> None:
     """Make a data folder from a backup; the data folder must not exist yet."""
+    from tocsin.store import Store
+
     folder = settings_for(config, data).data
     Store.restore(backup_folder, folder)
     say(f"Restored to {folder}.")
@@ -166,9 +170,9 @@ def audit_verify(
     with existing_store(config, data) as store:
         state = store.audit.verify(known_head=head)
     if state.problem:
-        typer.echo(f"entry {state.first_bad_seq}: {state.problem}")
+        write_line(f"entry {state.first_bad_seq}: {state.problem}")
         raise typer.Exit(1)
-    typer.echo(f"{state.rows} entries, head {state.head}")
+    write_line(f"{state.rows} entries, head {state.head}")
 
 
 @_audit.command("list")
@@ -202,15 +206,7 @@ def rejects_list(
 def _event_row(row: dict[str, object]) -> dict[str, object]:
     return {
         **row,
-        "actor": _inner(row, "actor", "user", "name") or _inner(row, "actor", "user", "uid"),
-        "operation": _inner(row, "api", "operation"),
-        "address": _inner(row, "src_endpoint", "ip") or _inner(row, "src_endpoint", "domain"),
+        "actor": inner(row, "actor", "user", "name") or inner(row, "actor", "user", "uid"),
+        "operation": inner(row, "api", "operation"),
+        "address": inner(row, "src_endpoint", "ip") or inner(row, "src_endpoint", "domain"),
     }
-
-
-def _inner(value: object, *names: str) -> object:
-    for name in names:
-        if not isinstance(value, dict):
-            return None
-        value = value.get(name)
-    return value

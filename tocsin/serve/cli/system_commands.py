@@ -17,11 +17,11 @@ from tocsin.serve.cli.options import (
     permission,
     settings_for,
 )
-from tocsin.serve.cli.output import Output, print_rows, say, write_json
-from tocsin.settings import Settings
+from tocsin.serve.cli.output import Output, print_rows, say, write_json, write_line
 
 if TYPE_CHECKING:
     from tocsin.run import Running
+    from tocsin.settings import Settings
 
 DEMO_FOLDER = Path("data-demo")
 
@@ -86,7 +86,7 @@ def validate(config: ConfigOption = None, data: DataOption = None) -> None:
         problems += str(error).splitlines()
     problems += [str(problem) for problem in content_problems(settings)]
     for problem in problems:
-        typer.echo(problem)
+        write_line(problem)
     if problems:
         raise typer.Exit(1)
     say("Settings and content are sound.")

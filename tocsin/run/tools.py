@@ -1,0 +1,29 @@
+"""What a turn works with."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tocsin import detect, normalize, posture
+    from tocsin.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What a turn works with; replaced as a whole when content is reloaded.
+
+    Attributes:
+        mappings: by source.
+        rules: compiled rules in force.
+        checks: judged on the resources that events describe.
+        run_python: evaluates Python rules elsewhere.
+        never_link: identities that many share and that must not tie incidents together.
+    """
+
+    settings: "Settings"
+    mappings: "Mapping[str, normalize.Mapping]"
+    rules: "detect.RuleSet"
+    checks: "tuple[posture.Check, ...]"
+    run_python: "detect.RunPython"
+    never_link: frozenset[str]

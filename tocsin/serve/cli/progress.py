@@ -1,0 +1,33 @@
+"""A bar of bytes for long work, where somebody watches."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+Advance = Callable[[int, int | None], None]
+"""Told bytes done and bytes in all (None where nobody knows: standard input)."""
+
+
+@contextmanager
+def progress_bar(label: str) -> Iterator[Advance]:
+    """Show a bar on standard error where that is a terminal and output goes elsewhere."""
+    if not sys.stderr.isatty() or sys.stdout.isatty():
+        yield lambda done_bytes, total_bytes: None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    text = TextColumn("{task.description}")
+    console = Console(stderr=True, highlight=False)
+    bar = Progress(
+        text, BarColumn(), DownloadColumn(), TimeRemainingColumn(), console=console, transient=True
+    )
+    task = bar.add_task(label, total=None)
+    with bar:
+        yield lambda done, total: bar.update(task, completed=done, total=total)
