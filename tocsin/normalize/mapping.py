@@ -55,12 +55,12 @@ class Mapping:
     trust: Map[str, str]
     event_trust: Map[str, str]
     samples: tuple[Sample, ...]
-    schema: pa.Schema
-    classes: tuple[EventClass, ...]
-    observables: tuple[tuple[str, int], ...]
-    _sql: str
-    _macros: tuple[str, ...]
-    _threads: int
+    schema: pa.Schema = field(repr=False)
+    classes: tuple[EventClass, ...] = field(repr=False)
+    observables: tuple[tuple[str, int], ...] = field(repr=False)
+    _sql: str = field(repr=False)
+    _macros: tuple[str, ...] = field(repr=False)
+    _threads: int = field(repr=False)
     _engines: deque[Engine] = field(default_factory=deque, compare=False, repr=False)
 
     @contextmanager
