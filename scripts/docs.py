@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from pkgutil import iter_modules
+from typing import get_args
 
 import typer
 
@@ -48,7 +49,7 @@ def main(arguments: list[str]) -> int:
         path, text = DOCS / name, make()
         if path.is_file() and path.read_text(encoding="utf-8") == text:
             continue
-        stale.append(path.relative_to(ROOT))
+        stale.append(path.relative_to(DOCS.parent))
         if "--check" not in arguments:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
@@ -105,7 +106,7 @@ def _usage(path: tuple[str, ...], command: typer.core.TyperCommand) -> str:
     words = list(path)
     for each in command.params:
         if each.param_type_name == "argument":
-            name = each.human_readable_name.upper() + ("…" if each.nargs == -1 else "")
+            name = each.name.upper() + ("…" if each.nargs == -1 else "")
             words.append(name if each.required else f"[{name}]")
     return " ".join([*words, "[options]"])
 
@@ -118,19 +119,24 @@ def _permission(command: typer.core.TyperCommand) -> str:
 def _parameter(each: typer.core.TyperOption) -> tuple[str, ...]:
     is_option = each.param_type_name == "option"
     name = ", ".join(f"`{one}`" for one in each.opts) if is_option else f"`{each.name.upper()}`"
-    choices = getattr(each.type, "choices", None)
-    if getattr(each, "is_flag", False):
-        value = ""
-    elif choices:
-        value = ", ".join(f"`{getattr(one, 'value', one)}`" for one in choices)
-    else:
-        value = each.type.name.replace(" range", "").replace("integer", "number")
-    repeats = ", repeatable" if getattr(each, "multiple", False) else ""
     default = getattr(each.default, "value", each.default)
-    shown = "required" if each.required else "" if default in (None, False, (), []) else default
+    shown = "" if default in (None, False, (), []) else f"`{default}`"
     variable = f" Or by `{each.envvar}`." if each.envvar else ""
     meaning = (each.help or "").strip() + variable
-    return name, value + repeats, f"`{shown}`" if shown not in ("", "required") else shown, meaning
+    return name, _value(each), "required" if each.required else shown, meaning
+
+
+def _value(each: typer.core.TyperOption) -> str:
+    """Return how the value of an option or argument is written, in a few words."""
+    if getattr(each, "is_flag", False):
+        return ""
+    described = each.type_descriptor
+    if described.is_choice:
+        return ", ".join(f"`{one.value}`" for one in described.choices)
+    annotation = described.annotation
+    kind = get_args(annotation)[0] if get_args(annotation) else annotation
+    words = {str: "text", int: "number", Path: "path"}[kind]
+    return f"{words}, repeatable" if get_args(annotation) else words
 
 
 def rules_page() -> str:
@@ -140,8 +146,8 @@ def rules_page() -> str:
         "# Rules",
         "",
         f"The {len(rules)} rules that come with Tocsin. Switch one off, or change its severity, by",
-        "its identifier: [`rules.disabled`, `rules.severities`](settings.md#rules). Write your own:",
-        "[add a rule](../guides/add-a-rule.md).",
+        "its identifier: [`rules.disabled`, `rules.severities`](settings.md#rules). Write your",
+        "own: [add a rule](../guides/add-a-rule.md).",
     ]
     for source, bound in sorted(by_source.items()):
         lines += ["", f"## `{source}`", ""]
@@ -193,7 +199,7 @@ def _rule(rule: detect.Rule) -> Iterator[str]:
     yield f"* {severities()[rule.severity_id]}, {rule.kind}; {tactics}: {techniques}"
     yield f"* `{rule.uid}`, [{Path(file).name}](../../{file}), {_examples(rule)}"
     for text in rule.false_positives:
-        yield f"* May be harmless: {_prose(text)}"
+        yield f"* False positive: {_prose(text)}"
 
 
 def _examples(rule: detect.Rule) -> str:
@@ -206,11 +212,11 @@ def sources_page() -> str:
     lines = [
         "# Sources",
         "",
-        "What Tocsin understands. A source's *mapping* says how its records become OCSF events; the",
-        "*trust label* of a field says who chose its value: the provider, an agent, or an outsider",
-        "(*attacker*). Rules may use every field of the record, also those that are not listed here;",
-        "[search](../guides/search.md) uses the OCSF attributes. Write your own: [add a",
-        "source](../guides/add-a-source.md).",
+        "What Tocsin understands. A source's *mapping* says how its records become OCSF events;",
+        "the *trust label* of a field says who chose its value: the provider, an agent, or an",
+        "outsider (*attacker*). Rules may use every field of the record, also those that are not",
+        "listed here; [search](../guides/search.md) uses the OCSF attributes. Write your own:",
+        "[add a source](../guides/add-a-source.md).",
     ]
     for mapping in _mappings():
         lines += ["", f"## `{mapping.source}`", "", *_source(mapping)]
@@ -225,7 +231,8 @@ def _mappings() -> list[normalize.Mapping]:
 
 def _source(mapping: normalize.Mapping) -> Iterator[str]:
     product = _product(mapping.source)
-    yield f"{product}. Mapping: [{mapping.source}.yaml](../../content/mappings/{mapping.source}.yaml),"
+    file = f"{mapping.source}.yaml"
+    yield f"{product}. Mapping: [{file}](../../content/mappings/{file}),"
     held = f"payloads hold their records in `{mapping.unwrap}`" if mapping.unwrap else "one a line"
     yield f"{len(mapping.samples)} samples; {held}."
     yield ""
@@ -268,13 +275,14 @@ def extension_points_page() -> str:
         "# Extension points",
         "",
         "A plug is one file with exactly one public class, whose constructor takes its own frozen",
-        "settings dataclass. It is found by its name: as a file of the package below, or as an entry",
-        "point of another installed package. Nothing registers itself. Feeds use a source of another",
-        "package by `kind: plugin`; receivers of other packages cannot be named in the settings yet.",
+        "settings dataclass. It is found by its name: as a file of the package below, or as an",
+        "entry point of another installed package. Nothing registers itself. Feeds use a source of",
+        "another package by `kind: plugin`; receivers and notifiers of other packages cannot be",
+        "named in the settings yet.",
         "",
         "Content is added as a file too: a [mapping](../guides/add-a-source.md) in",
-        "`content/mappings`, a [rule](../guides/add-a-rule.md) in `content/rules` or in a folder of",
-        "your own.",
+        "`content/mappings`, a [rule](../guides/add-a-rule.md) in `content/rules` or in a folder",
+        "of your own.",
     ]
     for kind, (package, module, promise) in PLUGS.items():
         described = inspect.getdoc(getattr(importlib.import_module(module), promise)) or ""
@@ -294,14 +302,17 @@ def _own_plugs(package: str) -> list[str]:
 def _plug(package: str, name: str) -> Iterator[str]:
     plug = plugins.find(package, name)
     kind = plugins.settings_type(plug)
-    described = _attributes(inspect.getdoc(kind) or "")
+    described, about = _attributes(inspect.getdoc(kind) or ""), _first(kind)
     yield f"### `{name}`"
     yield ""
     yield _paragraphs(inspect.getdoc(importlib.import_module(f"{package}.{name}")) or "")
     yield ""
     yield from _table(
         ("setting", "default", "meaning"),
-        [(f"`{each.name}`", _default(each), described.get(each.name, "")) for each in fields(kind)],
+        [
+            (f"`{each.name}`", _default(each), described.get(each.name, about))
+            for each in fields(kind)
+        ],
     )
 
 
@@ -327,7 +338,9 @@ def doors_page() -> str:
     for room in ROOMS:
         door = importlib.import_module(f"tocsin.{room}")
         lines += ["", f"## `{room}`", "", _paragraphs(inspect.getdoc(door) or ""), ""]
-        names = [(f"`{name}`", _first(getattr(door, name))) for name in door.__all__]
+        names = [
+            (f"`{name}`", _first(getattr(door, name))) for name in getattr(door, "__all__", ())
+        ]
         lines += _table(("name", "what it is"), names) if names else []
     return _page(lines)
 
