@@ -363,3 +363,15 @@ def test_a_rule_cannot_answer_for_rules_that_were_not_asked(worker):
     )
 
     assert worker({"r": source}, [STOP]) == []
+
+
+def test_a_group_with_one_bad_record_loses_that_record_only(worker):
+    source = "import os\ndef rule(event):\n    if event['n'] == 40: os._exit(0)\n    return True\n"
+    records = [json.dumps({"n": n}) for n in range(100)]
+
+    verdicts = worker({"r": source, "good": "def rule(event): return True\n"}, records)
+
+    assert [v.record for v in verdicts if v.failure] == [40]
+    matched = [v.record for v in verdicts if v.rule_uid == "r" and v.matched]
+    assert matched == [n for n in range(100) if n != 40]
+    assert [v.record for v in verdicts if v.rule_uid == "good"] == list(range(100))

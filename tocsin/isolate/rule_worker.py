@@ -1,9 +1,10 @@
 """Run Python rules in a process that may be lost.
 
-The child (`rule_worker_child`) is locked in and judges every rule on one record after the other.
-When an answer is late, or the child dies, nobody can say which rule did it: a fresh child tries
-each rule alone on that record, so that only the guilty one is counted as failed. A rule that was
-guilty three times in a row is switched off until its text changes.
+The child (`rule_worker_child`) is locked in and judges every rule on one record after the other,
+and answers for a group of them. When an answer is late, or the child dies, nobody can say which
+rule did it: fresh children try each record of the group, and then each rule alone, so that only the
+guilty one is counted as failed. A rule that was guilty three times in a row is switched off until
+its text changes.
 """
 
 import os
@@ -23,6 +24,8 @@ from tocsin.isolate.channel import BrokenChannelError, Channel, LateError, chann
 _CHILD = Path(__file__).with_name("rule_worker_child.py")
 _MAX_RECORDS = 256
 _MAX_CHUNK_CHARACTERS = 2_000_000
+_GROUP = 32
+_PATIENCE = 4
 _ORPHAN_FACTOR = 10
 _OUT_OF_MEMORY = 3
 _MAX_CONTEXT_CHARACTERS = 16_384
@@ -60,7 +63,7 @@ class _Answer(msgspec.Struct, array_like=True, frozen=True):
     failure: str
 
 
-_ANSWERS = msgspec.msgpack.Decoder(list[_Answer])
+_ANSWERS = msgspec.msgpack.Decoder(list[list[_Answer]])
 
 
 @dataclass(slots=True)
@@ -161,29 +164,41 @@ class RuleWorker:
     def _chunk(self, uids: Sequence[str], start: int, chunk: Sequence[str]) -> Iterator[Verdict]:
         done = 0
         while done < len(chunk):
-            alive = [uid for uid in uids if not self._records[uid].off_because]
+            alive = self._alive(uids)
             if not alive:
                 return
-            for answers in self._answered(alive, chunk[done:]):
+            for answers in self._answered(alive, chunk[done:], _GROUP):
                 yield from _verdicts(answers, alive, start + done)
                 done += 1
-            if done < len(chunk):
-                yield from self._one_by_one(alive, start + done, chunk[done])
+            # Nothing is left, or the group that follows was not answered.
+            for record in chunk[done : done + _GROUP]:
+                yield from self._alone(self._alive(uids), start + done, record)
                 done += 1
 
-    def _answered(self, uids: Sequence[str], chunk: Sequence[str]) -> Iterator[list[_Answer]]:
-        """Yield the answers for one record after the other, as many as come in time."""
+    def _alive(self, uids: Sequence[str]) -> list[str]:
+        return [uid for uid in uids if not self._records[uid].off_because]
+
+    def _answered(
+        self, uids: Sequence[str], chunk: Sequence[str], size: int
+    ) -> Iterator[list[_Answer]]:
+        """Yield the answers for one record after the other, as many as come in time.
+
+        The child answers for `size` records at once: waking each other costs more than most rules.
+        """
         try:
             child = self._with_rules(uids)
             loaded = [uid for uid in uids if uid in child.loaded]
-            self._send(child, ["judge", loaded, list(chunk), self._orphan_seconds])
-            for _ in chunk:
-                frame = child.channel.receive(seconds=self._limits.record_seconds)
-                answers = _ANSWERS.decode(frame)
+            self._send(child, ["judge", loaded, list(chunk), size, self._orphan_seconds])
+            for start in range(0, len(chunk), size):
+                count = min(size, len(chunk) - start)
+                seconds = self._limits.record_seconds * min(count, _PATIENCE)
+                group = _ANSWERS.decode(child.channel.receive(seconds=seconds))
+                if len(group) != count:
+                    raise BrokenChannelError("it answered for other records")
                 for uid in loaded:
                     self._records[uid].in_a_row = 0
-                    self._records[uid].asked += 1
-                yield answers
+                    self._records[uid].asked += len(group)
+                yield from group
         except LateError:
             self._trouble = f"it took longer than {self._limits.record_seconds:g} s"
             self.close()
@@ -191,12 +206,20 @@ class RuleWorker:
             self._trouble = self._end_of_child()
             self.close()
 
+    def _alone(self, uids: Sequence[str], index: int, record: str) -> Iterator[Verdict]:
+        """Try one record of a group that was not answered."""
+        answers = list(self._answered(uids, [record], 1))
+        if answers:
+            yield from _verdicts(answers[0], uids, index)
+        else:
+            yield from self._one_by_one(uids, index, record)
+
     def _one_by_one(self, uids: Sequence[str], index: int, record: str) -> Iterator[Verdict]:
         """Try each rule alone on the record that the rules together did not get through."""
         for uid in uids:
             if self._records[uid].off_because:
                 continue
-            answers = list(self._answered([uid], [record]))
+            answers = list(self._answered([uid], [record], 1))
             if answers:
                 yield from _verdicts(answers[0], [uid], index)
             elif not self._records[uid].off_because:

@@ -147,10 +147,12 @@ def main() -> None:
             functions[uid], problem = load(uid, source)
             channel.send([problem])
         else:
-            _, uids, records, seconds = request
-            for record in records:
+            _, uids, records, size, seconds = request
+            for start in range(0, len(records), size):
                 with_alarm(seconds)
-                channel.send([judge(uid, functions[uid], record) for uid in uids])
+                group = records[start : start + size]
+                asked = [(uid, functions[uid]) for uid in uids]
+                channel.send([[judge(*rule, record) for rule in asked] for record in group])
         with_alarm(0)
 
 
