@@ -92,10 +92,10 @@ def stored(store: Store) -> Stored:
 
 
 def counters(store: Store, feed: str) -> Mapping[str, int]:
+    """Return the counters of a feed; zeros where it never gave a batch."""
     health = store.sources.get(feed, NOW)
-    assert health is not None
     names = ("received", "events", "findings", "resources", "duplicates", "rejects")
-    return {name: getattr(health, name) for name in names}
+    return {name: getattr(health, name, 0) for name in names}
 
 
 def is_conserved(counts: Mapping[str, int]) -> bool:
