@@ -4,13 +4,12 @@ import json
 
 import pytest
 
-from tests.detect.rules import CLOUDTRAIL_HEAD, HEAD, parsed, rule_set
+from tests.detect.rules import CLOUDTRAIL_HEAD, HEAD, parsed, rule_set, run_nothing
 from tests.detect.tables import event_table
 from tests.detect.test_evaluate import python_rule, said, saying
 from tocsin.detect import parse_rules, run_examples
 from tocsin.detect.examples import merged
 from tocsin.detect.rules import Example
-from tocsin.detect.run_python import run_nothing
 
 BASE = {"aws.cloudtrail": {"eventName": "Base", "userIdentity": {"type": "IAMUser", "arn": "a"}}}
 

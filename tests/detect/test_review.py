@@ -4,13 +4,12 @@ import json
 
 import pytest
 
-from tests.detect.rules import matches, parsed, rule_set
+from tests.detect.rules import matches, parsed, rule_set, run_nothing
 from tests.detect.tables import event_table
 from tests.detect.test_evaluate import python_rule
 from tocsin.conditions import PlainReader, compile_condition
 from tocsin.detect import run_examples
 from tocsin.detect.review import is_single_comparison, mutants, structure
-from tocsin.detect.run_python import run_nothing
 
 TRAIL = """
 s: {eventName: StopLogging, eventSource: trail}

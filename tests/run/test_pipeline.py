@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.detect.rules import run_nothing
 from tests.run.batches import batch
 from tests.run.crank import NOW, call, counters, is_conserved, stopped_trail, stored, turned
 from tocsin.detect import Verdict
-from tocsin.detect.run_python import run_nothing
 from tocsin.errors import StoreError
 from tocsin.ocsf import from_rows, schemas
 from tocsin.run.pipeline import prepare, turn

@@ -50,12 +50,3 @@ class RunPython(Protocol):
             One verdict for each match and each failure, in any order; nothing where a rule said no.
             Never raises for what a rule does.
         """
-
-
-def run_nothing(rules: Mapping[str, str], records: Sequence[str]) -> Sequence[Verdict]:
-    """Report every rule as not run: for commands that start no worker."""
-    return [
-        Verdict(uid, None, matched=False, failure="not_run: no worker", count=len(records))
-        for uid in rules
-        if records
-    ]
