@@ -22,6 +22,7 @@ BEGINNING = "0" * 64
 """The hash before the first row."""
 
 VERIFIED_AT_ONCE = 10_000
+BEFORE_ALL = -(2**63)
 FIELDS = ("seq", "time", "actor", "action", "object", "details", "previous_hash")
 """What the hash of a row covers."""
 
@@ -130,7 +131,9 @@ def record(
 def verify(connection: Connection, known_head: str | None = None) -> AuditState:
     """Recompute the chain on one snapshot; see `Audit.verify`."""
     head, rows, is_known = BEGINNING, 0, known_head in {None, BEGINNING}
-    while batch := _after(connection, rows):
+    behind = BEFORE_ALL
+    while batch := _after(connection, behind):
+        behind = batch[-1].seq
         for row in batch:
             problem = _problem(row, rows + 1, head)
             if problem:

@@ -13,7 +13,7 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
-from sqlalchemy import Boolean, Integer, LargeBinary, Table, select
+from sqlalchemy import Boolean, ColumnElement, Integer, LargeBinary, Table, select
 
 from tocsin.errors import UsageError
 from tocsin.ocsf import EVERYTHING, Scope, from_rows, schemas
@@ -93,9 +93,9 @@ def _define_events(engine: duckdb.DuckDBPyConnection, name: str, scan: Scan) -> 
 
 def _copied(database: Database, name: str, scope: Scope) -> pa.Table:
     table = STATE[name]
-    query = select(table).limit(COPIED_ROWS + 1)
-    if scope != EVERYTHING:
-        query = query.where(*_limits(name, scope))
+    if scope != EVERYTHING and name in UNLIMITED_ONLY:
+        return _schema(table).empty_table()
+    query = select(table).where(*_limits(name, scope)).limit(COPIED_ROWS + 1)
     with database.read() as connection:
         rows = [without_zones(row) for row in connection.execute(query).mappings()]
     if len(rows) > COPIED_ROWS:
@@ -103,7 +103,9 @@ def _copied(database: Database, name: str, scope: Scope) -> pa.Table:
     return from_rows(rows, _schema(table))
 
 
-def _limits(name: str, scope: Scope) -> Sequence[Any]:
+def _limits(name: str, scope: Scope) -> Sequence[ColumnElement[bool]]:
+    if scope == EVERYTHING:
+        return ()
     if name == "findings":
         return visible(scope)
     if name == "incidents":
@@ -111,7 +113,7 @@ def _limits(name: str, scope: Scope) -> Sequence[Any]:
     if name == "matches":
         ours = tables.FINDINGS.c.uid == tables.MATCHES.c.finding_uid
         return [select(tables.FINDINGS.c.uid).where(ours, *visible(scope)).exists()]
-    return [tables.AUDIT.c.seq < 0] if name == "audit" else []
+    return ()
 
 
 def _schema(table: Table) -> pa.Schema:
