@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tocsin.store.columns import integers, texts
 from tocsin.store.moments import HOUR_MICROSECONDS
@@ -21,19 +22,20 @@ NO_TIME = "no_time"
 TIMELESS = -(2**40)
 """Instead of the hour of records that have no time of their own: their receipt must not count."""
 
+OWN_LENGTH = len("evt_") + 32
 PROBED_HOURS = 200
 """A batch over more hours than this is looked up without asking first which hours are empty."""
 
 
 def event_keys(events: pa.Table) -> list[Key]:
     """Return the key of each event, in order."""
-    times = integers(events.column("time"))
-    found = _keys(times, texts(events.column("event_uid")))
-    flags = events.column("flags").to_pylist()
-    if any(flags):
-        pairs = zip(found, flags, strict=True)
-        return [(TIMELESS, key[1]) if NO_TIME in (some or ()) else key for key, some in pairs]
-    return found
+    hours = [time // HOUR_MICROSECONDS for time in integers(events.column("time"))]
+    found = list(zip(hours, _contents(texts(events.column("event_uid"))), strict=True))
+    flags = events.column("flags")
+    if not pc.sum(pc.list_value_length(flags)).as_py():
+        return found
+    pairs = zip(found, flags.to_pylist(), strict=True)
+    return [(TIMELESS, key[1]) if NO_TIME in (some or ()) else key for key, some in pairs]
 
 
 def finding_keys(findings: pa.Table) -> list[Key]:
@@ -118,17 +120,15 @@ def _has_keys(connection: sqlite3.Connection, hour: int) -> bool:
     return connection.execute(query, (hour,)).fetchone() is not None
 
 
-def _keys(times: list[int], uids: list[str]) -> list[Key]:
+def _contents(uids: list[str]) -> list[bytes]:
+    """Return the 16 bytes of each identifier; in one stroke where all are of our own making."""
     try:
-        contents = [bytes.fromhex(uid[4:]) for uid in uids]
+        found = bytes.fromhex("".join([uid[4:] for uid in uids]))
     except ValueError:
-        contents = [key_of(uid) for uid in uids]
-    else:
-        if any(len(content) != 16 for content in contents):
-            contents = [key_of(uid) for uid in uids]
-    return [
-        (time // HOUR_MICROSECONDS, content) for time, content in zip(times, contents, strict=True)
-    ]
+        return [key_of(uid) for uid in uids]
+    if any(len(uid) != OWN_LENGTH for uid in uids):
+        return [key_of(uid) for uid in uids]
+    return [found[place : place + 16] for place in range(0, len(found), 16)]
 
 
 def _digest(text: str) -> bytes:

@@ -1,7 +1,7 @@
 """Event files: immutable Parquet, one source, one day of events and one day of receipt each.
 
 A file counts once the manifest (table `segments`) names it; the turn that wrote it does that in its
-transaction. Rows are sorted by time, so that a question about an hour skips most row groups.
+transaction. Row groups are cut by time, so that a question about an hour skips most of them.
 """
 
 import secrets
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 from urllib.parse import quote
 
 import pyarrow as pa
@@ -25,6 +25,7 @@ from tocsin.store.moments import DAY_MICROSECONDS, EPOCH, HOUR_MICROSECONDS, fro
 from tocsin.store.tables import SEGMENTS, SHAPES
 
 ROW_GROUP_ROWS = 65_536
+SortKey: TypeAlias = tuple[str, Literal["ascending", "descending"]]
 COMPRESSION_LEVEL = 1
 UNREPEATED = frozenset({"event_uid", "raw_data", "uid", "original_event_uid", "position", "raw"})
 """Names of leaves whose values seldom repeat: a dictionary of them costs time and saves nothing."""
@@ -79,9 +80,8 @@ def write(lake: Path, source: str, events: Iterable[pa.Table]) -> list[tuple[Seg
 
 
 def write_one(lake: Path, source: str, events: pa.Table) -> Segment:
-    """Write rows of one day, sorted by time, to one new file, durably."""
-    times = events.column("time")
-    (first,), (last,) = integers(times.slice(0, 1)), integers(times.slice(len(times) - 1))
+    """Write rows of one day and day of receipt to one new file, durably."""
+    times = events.column("time").cast(pa.int64())
     received = max(integers(events.column("received_time").slice(0, 1)))
     day = integers(events.column("day").slice(0, 1).cast(pa.int32()))[0]
     name = f"{from_microseconds(received):%Y%m%dT%H%M%S}-{secrets.token_hex(8)}.parquet"
@@ -97,8 +97,8 @@ def write_one(lake: Path, source: str, events: pa.Table) -> Segment:
         shape=shape_of(source, events.schema),
         rows=events.num_rows,
         size_bytes=path.stat().st_size,
-        min_time=from_microseconds(first),
-        max_time=from_microseconds(last),
+        min_time=from_microseconds(pc.min(times).as_py()),
+        max_time=from_microseconds(pc.max(times).as_py()),
     )
 
 
@@ -148,25 +148,27 @@ def _by_schema(tables: Iterable[pa.Table]) -> list[pa.Table]:
 
 
 def _by_day(table: pa.Table) -> Iterator[pa.Table]:
-    """Yield the rows of each day of events and day of receipt, sorted by time."""
-    received = pc.floor_temporal(table.column("received_time"), unit="day")
-    keyed = table.append_column("\0received", received)
-    order = pc.sort_indices(
-        keyed,
-        sort_keys=[("day", "ascending"), ("\0received", "ascending"), ("time", "ascending")],
+    """Yield the rows of each day of events and day of receipt.
+
+    They are sorted by time where they fill more than one row group: within one, order saves a
+    question nothing, and sorting nested columns costs as much as writing them.
+    """
+    days = table.select(["day"]).append_column(
+        "received_day", pc.floor_temporal(table.column("received_time"), unit="day")
     )
-    sizes = keyed.group_by(["day", "\0received"]).aggregate([([], "count_all")])
-    sizes = sizes.sort_by([("day", "ascending"), ("\0received", "ascending")])
-    ordered = table if _is_sorted(order) else table.take(order)
+    by_day: list[SortKey] = [("day", "ascending"), ("received_day", "ascending")]
+    sizes = days.group_by(["day", "received_day"]).aggregate([([], "count_all")]).sort_by(by_day)
+    counts = integers(sizes.column("count_all"))
+    if len(counts) == 1 and table.num_rows <= ROW_GROUP_ROWS:
+        yield table
+        return
+    keyed = days.append_column("time", table.column("time"))
+    order = pc.sort_indices(keyed, sort_keys=[*by_day, ("time", "ascending")])
+    ordered = table.take(order)
     offset = 0
-    for size in integers(sizes.column("count_all")):
-        yield ordered.slice(offset, size)
-        offset += size
-
-
-def _is_sorted(order: pa.UInt64Array) -> bool:
-    places = pa.array(range(len(order)), pa.uint64())
-    return bool(order.equals(places))
+    for count in counts:
+        yield ordered.slice(offset, count)
+        offset += count
 
 
 def _write_parquet(events: pa.Table, path: Path) -> None:

@@ -273,6 +273,9 @@ def _first_of(
     table: pa.Table, identities: Sequence[Identity], known: set[Identity]
 ) -> tuple[pa.Table, list[Identity]]:
     """Return the rows that are new, each once, and their identities."""
+    distinct = set(identities)
+    if len(distinct) == len(identities) and distinct.isdisjoint(known):
+        return table, list(identities)
     taken: set[Identity] = set()
     mask: list[bool] = []
     for identity in identities:
@@ -280,8 +283,6 @@ def _first_of(
         mask.append(is_new)
         if is_new:
             taken.add(identity)
-    if all(mask):
-        return table, list(identities)
     new = [identity for identity, is_new in zip(identities, mask, strict=True) if is_new]
     return table.filter(pa.array(mask, pa.bool_())), new
 
