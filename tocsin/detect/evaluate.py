@@ -67,7 +67,7 @@ def evaluate(
             found, refused = judge(bound, of_source, run_python)
             hits += found
             refusals += refused
-    concluded = conclude(hits, windows, now, rules.alert_age)
+    concluded = conclude(hits, windows, now, rules.alert_age, is_merging=rules.is_merging)
     failures = [*_failures(refusals), *concluded.failures]
     return Detected(
         matches=from_rows(concluded.matches, schemas.MATCHES),

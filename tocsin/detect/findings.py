@@ -77,7 +77,12 @@ class _Sighting:
 
 
 def conclude(
-    hits: Iterable[Hit], windows: Windows, now: datetime, alert_age: timedelta
+    hits: Iterable[Hit],
+    windows: Windows,
+    now: datetime,
+    alert_age: timedelta,
+    *,
+    is_merging: bool = True,
 ) -> Concluded:
     """Group hits to findings.
 
@@ -86,16 +91,19 @@ def conclude(
         windows: counting state before.
         now: UTC.
         alert_age: findings whose last event is older are no alerts.
+        is_merging: see `RuleSet`.
     """
-    groups: dict[str, list[_Sighting]] = {}
+    groups: dict[tuple[str, str], list[_Sighting]] = {}
     for hit in hits:
         sighting = _sighting(hit)
-        groups.setdefault(sighting.finding_uid, []).append(sighting)
+        is_alone = not is_merging and sighting.rule.threshold <= 1
+        key = sighting.finding_uid, sighting.event_uid if is_alone else ""
+        groups.setdefault(key, []).append(sighting)
     matches: list[dict[str, object]] = []
     findings: list[dict[str, object]] = []
     changed: dict[str, Window] = {}
-    for uid in sorted(groups):
-        group = sorted(groups[uid], key=lambda each: (each.time, each.event_uid))
+    for uid, event_uid in sorted(groups):
+        group = sorted(groups[uid, event_uid], key=lambda each: (each.time, each.event_uid))
         counted = tuple(each.counted for each in group)
         threshold = group[0].rule.threshold
         if threshold > 1:

@@ -35,12 +35,16 @@ class RuleSet:
         by_source: the rules that read each source, disabled ones too: their examples are run.
         unbound: rules that no source of Tocsin gives logs for.
         alert_age: findings whose last event is older are no alerts.
+        is_merging: whether matches with one dedup key and period make one finding, as the store
+            wants it; otherwise each match is a finding with an entity of its own, and only rules
+            with a threshold join matches.
     """
 
     rules: tuple[Rule, ...] = ()
     by_source: Mapping[str, tuple[BoundRule, ...]] = field(default_factory=dict)
     unbound: tuple[Rule, ...] = ()
     alert_age: timedelta = DEFAULT_ALERT_AGE
+    is_merging: bool = True
 
     @staticmethod
     def build(

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from tocsin import detect, normalize, plugins
@@ -68,7 +68,7 @@ def detect_files(
     """
     loaded = load_rules(choice, settings)
     log_sources = detect.LogSources.read(content.log_sources_text(), "content/log_sources.yaml")
-    rules = detect.RuleSet.build(loaded.rules, log_sources, _EVERY_AGE)
+    rules = replace(detect.RuleSet.build(loaded.rules, log_sources, _EVERY_AGE), is_merging=False)
     run = OfflineRun(iter(()), problems=tuple(str(problem) for problem in loaded.problems))
     run.results = _findings_of(run, paths, source, rules, advance)
     return run
@@ -138,24 +138,20 @@ def _findings_of(
             now = datetime.now(UTC)
             detected = detect.evaluate(rules, normalized.events, windows, now, worker)
             windows = detected.windows
-            for finding in _per_match(detected, normalized):
+            for finding in _told(detected, normalized):
                 run.counts["findings"] += 1
                 yield finding
 
 
-def _per_match(
+def _told(
     detected: detect.Detected, normalized: normalize.Normalized
 ) -> Iterator[dict[str, object]]:
-    """Yield an OCSF Detection Finding for each match, with its one event."""
-    if not detected.matches.num_rows:
+    """Yield each finding as OCSF Detection Finding with its events, in order of time."""
+    rows = sorted(detected.findings.to_pylist(), key=lambda row: (row["first_time"], row["uid"]))
+    if not rows:
         return
-    by_uid = {row["uid"]: row for row in detected.findings.to_pylist()}
     places = {uid: place for place, uid in enumerate(normalized.events["event_uid"].to_pylist())}
-    for match in detected.matches.to_pylist():
-        finding = by_uid.get(match["finding_uid"])
-        if finding is None:
-            continue
-        event = normalized.events.slice(places[match["event_uid"]], 1).to_pylist()[0]
-        moment = match["event_time"]
-        one = {**finding, "match_count": 1, "first_time": moment, "last_time": moment}
-        yield findings.finding_json(one | {"event_uids": [match["event_uid"]]}, [event])
+    for row in rows:
+        # Of a rule that counts, earlier events came in earlier batches: they are named, not shown.
+        at_hand = [places[uid] for uid in row["event_uids"] if uid in places]
+        yield findings.finding_json(row, normalized.events.take(at_hand).to_pylist())
