@@ -111,7 +111,9 @@ def test_folders_are_read_below_and_in_order(tmp_path):
 def test_a_file_that_is_reached_twice_is_read_once(tmp_path, path):
     path.write_bytes(ONE)
     (tmp_path / "again").symlink_to(path)
+    # Two, so that walking them again and again would take longer than the sun shines.
     (tmp_path / "loop").symlink_to(tmp_path)
+    (tmp_path / "another loop").symlink_to(tmp_path)
     (tmp_path / "nowhere").symlink_to(tmp_path / "missing")
     (tmp_path / "itself").symlink_to(tmp_path / "itself")
 

@@ -236,12 +236,13 @@ def test_whole_documents_are_not_read_again_after_a_restart(tmp_path):
     assert watch.raws == [line(1), line(2)]
 
 
-def test_a_document_written_anew_gives_its_new_records(tmp_path):
+@pytest.mark.parametrize("opening", [b"[", b"[\n"], ids=["other first line", "same first line"])
+def test_a_document_written_anew_gives_its_new_records(tmp_path, opening):
     path = tmp_path / "trail.json"
-    path.write_bytes(b"[" + line(1) + b"]")
+    path.write_bytes(opening + line(1) + b"]")
 
     def rewrite() -> None:
-        path.write_bytes(b"[" + line(2) + b"]")
+        path.write_bytes(opening + line(2) + b"]")
         os.utime(path, ns=(1, 1))
 
     watch = Watch(tmp_path).run(wait, wait, rewrite, wait, wait, wait)

@@ -181,7 +181,7 @@ class Follower:
             elif followed.still_looks >= patience and file.size_bytes:
                 yield from self._read_whole(file, opening, followed)
             else:
-                followed.complete_size = 0
+                _expect_whole(followed)
 
     def _recognize(self, file: FoundFile, opening: Opening) -> _Followed:
         """Return what is known of the file; a new beginning where it is another one by now."""
@@ -229,10 +229,7 @@ class Follower:
         self, file: FoundFile, opening: Opening, followed: _Followed
     ) -> Iterator[tuple[Mark, Span]]:
         """Read a file that is not cut line by line; it has stopped changing."""
-        if followed.complete_size > 0:
-            # Written anew. What it held before is read again in the same places, and dropped.
-            followed.offset = 0
-        followed.complete_size = 0
+        _expect_whole(followed)
         mark = Mark(file.identity, followed.origin, 0)
         for span in cut(opening.blocks, Place(followed.origin, self._unwrap, followed.offset)):
             followed.offset = span.resume
@@ -240,6 +237,13 @@ class Follower:
         followed.complete_size = file.size_bytes
         end = Span(followed.origin, (), (), (), followed.offset)
         yield mark._replace(complete_size=file.size_bytes), end
+
+
+def _expect_whole(followed: _Followed) -> None:
+    if followed.complete_size > 0:
+        # Written anew. What it held before is read again in the same places, and dropped.
+        followed.offset = 0
+    followed.complete_size = 0
 
 
 def _has_news(file: FoundFile, followed: _Followed) -> bool:
