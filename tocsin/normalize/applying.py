@@ -4,7 +4,8 @@ The order of work: limits on raw bytes, one statement over what passed, identifi
 that fails on some record is run again on halves of the batch, so that only that record is refused.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import blake2b
 from struct import Struct
@@ -25,7 +26,8 @@ NO_TIME = "no_time"
 
 _LENGTH = Struct(">Q").pack
 _INFORMATIONAL = 1
-_SLICE_RECORDS = 20_000
+_SLICE_RECORDS = 8_192
+_SLICE_BYTES = 32 << 20
 _EARLIEST = pa.scalar(31 * 86_400_000_000, pa.duration("us"))
 _LATEST = pa.scalar(86_400_000_000, pa.duration("us"))
 
@@ -61,10 +63,7 @@ def apply(mapping: Mapping, batch: RawBatch) -> Normalized:
         Events in the order of the records, and rejects. Findings and resources are empty: no
         mapping gives them yet.
     """
-    parts = [
-        _Slice(mapping, batch.source, batch.records.slice(start, _SLICE_RECORDS)).normalized()
-        for start in range(0, batch.records.num_rows, _SLICE_RECORDS)
-    ]
+    parts = list(_parts(mapping, batch))
     return Normalized(
         events=pa.concat_tables([mapping.schema.empty_table(), *(events for events, _ in parts)]),
         findings=schemas.FINDINGS.empty_table(),
@@ -73,6 +72,39 @@ def apply(mapping: Mapping, batch: RawBatch) -> Normalized:
             [schemas.REJECTS.empty_table(), *(rejects for _, rejects in parts)]
         ),
     )
+
+
+def _parts(mapping: Mapping, batch: RawBatch) -> Iterator[tuple[pa.Table, pa.Table]]:
+    """Give the events and rejects of each slice.
+
+    While the database works on one slice, which needs no Python, the next one is examined: a long
+    batch uses two cores. The result is the same as one after the other.
+    """
+    slices = [_Slice(mapping, batch.source, records) for records in _slices(batch.records)]
+    if len(slices) < 2:
+        yield from (part.finished(part.mapped(part.examined())) for part in slices)
+        return
+    with ThreadPoolExecutor(max_workers=1) as database:
+        running: tuple[_Slice, Future[pa.Table]] | None = None
+        for part in slices:
+            started = (part, database.submit(part.mapped, part.examined()))
+            if running:
+                yield running[0].finished(running[1].result())
+            running = started
+        if running:
+            yield running[0].finished(running[1].result())
+
+
+def _slices(records: pa.Table) -> Iterator[pa.Table]:
+    """Cut a batch so that no part is long or large; what is held several times stays bounded."""
+    start = size = 0
+    for index, length in enumerate(pc.binary_length(records.column("raw")).to_pylist()):
+        if index > start and (size + length > _SLICE_BYTES or index - start >= _SLICE_RECORDS):
+            yield records.slice(start, index - start)
+            start, size = index, 0
+        size += length
+    if start < records.num_rows:
+        yield records.slice(start)
 
 
 class _Slice:
@@ -86,12 +118,7 @@ class _Slice:
         self._reasons: dict[int, str] = {}
         self._flags: dict[int, tuple[str, ...]] = {}
 
-    def normalized(self) -> tuple[pa.Table, pa.Table]:
-        good = self._examined()
-        found = self._mapped(good)
-        return self._events(found), self._rejects()
-
-    def _examined(self) -> list[int]:
+    def examined(self) -> list[int]:
         """Return the indices of records that may be parsed; note why others may not."""
         good = []
         for index, raw in enumerate(self._raws):
@@ -105,8 +132,8 @@ class _Slice:
                 self._flags[index] = flags
         return good
 
-    def _mapped(self, good: list[int]) -> pa.Table:
-        """Return a row of the statement for each good record that it can read."""
+    def mapped(self, good: list[int]) -> pa.Table:
+        """Return a row of the statement for each good record; failures are noted."""
         indices = pa.array(good, pa.int32())
         whole = len(good) == len(self._raws)
         taken = self._records if whole else self._records.take(indices)
@@ -115,8 +142,12 @@ class _Slice:
             schema=FEED,
         )
         with self._mapping.engine() as engine:
-            rows = pa.concat_tables(self._run(engine, feed)).combine_chunks()
-        return self._without_rejects(rows.sort_by("row number") if not _in_order(rows) else rows)
+            return pa.concat_tables(self._run(engine, feed)).combine_chunks()
+
+    def finished(self, rows: pa.Table) -> tuple[pa.Table, pa.Table]:
+        """Return the events and the rejects of what the statement gave."""
+        ordered = rows if _in_order(rows) else rows.sort_by("row number")
+        return self._events(self._without_rejects(ordered)), self._rejects()
 
     def _run(self, engine: Engine, feed: pa.Table) -> list[pa.Table]:
         try:

@@ -1,6 +1,7 @@
 """Read the common functions of mappings: DuckDB macros, checked like any expression."""
 
 import re
+from collections.abc import Iterator
 
 from tocsin.errors import Location, MappingError
 from tocsin.normalize.expressions import Scope, Written, check, parse
@@ -24,23 +25,28 @@ def load_macros(text: str, location: str) -> dict[str, str]:
     Raises:
         MappingError: for anything else.
     """
+    macros = list(_written(text, location))
+    trees = parse([body for _, _, body in macros])
     statements: dict[str, str] = {}
+    for (name, parameters, body), tree in zip(macros, trees, strict=True):
+        scope: Scope = dict.fromkeys(parameters)
+        checked = check(body, tree, scope, frozenset(statements))
+        statements[name] = f"CREATE MACRO {name}({', '.join(parameters)}) AS {checked.sql}"
+    return statements
+
+
+def _written(text: str, location: str) -> Iterator[tuple[str, list[str], Written]]:
+    """Yield name, parameters and body of each macro."""
     line = 1
     for chunk in _COMMENT.sub("", text).split(";"):
-        body = chunk.strip()
         lead = len(chunk) - len(chunk.lstrip())
         place = Location(location, line + chunk.count("\n", 0, lead))
         line += chunk.count("\n")
+        body = chunk.strip()
         if not body:
             continue
         match = _MACRO.match(body)
         if match is None:
             raise MappingError("`CREATE MACRO name(parameters) AS expression;` expected", place)
         parameters = [name.strip() for name in match["parameters"].split(",") if name.strip()]
-        written = Written(match["body"], place)
-        scope: Scope = dict.fromkeys(parameters)
-        checked = check(written, parse([written])[0], scope, frozenset(statements))
-        declared = ", ".join(parameters)
-        name = match["name"].lower()
-        statements[name] = f"CREATE MACRO {name}({declared}) AS {checked.sql}"
-    return statements
+        yield match["name"].lower(), parameters, Written(match["body"], place)

@@ -1,0 +1,66 @@
+"""Every mapping that is shipped loads, holds its samples, and reads its own example."""
+
+import pytest
+
+from tests.conftest import PROJECT
+from tests.normalize.ocsf_schema import problems
+from tests.normalize.records import event, shipped
+from tocsin.conditions import lookup
+from tocsin.normalize import check_samples
+
+NAMES = sorted(path.stem for path in (PROJECT / "content" / "mappings").glob("*.yaml"))
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def mapping(request):
+    return shipped(request.param)
+
+
+def test_mappings_are_shipped():
+    assert {"aws.cloudtrail", "kubernetes.audit"} <= set(NAMES)
+
+
+def test_a_mapping_is_named_for_its_source_and_holds_its_samples(mapping):
+    assert mapping.source in NAMES
+    assert len(mapping.samples) >= 3
+    assert check_samples(mapping) == ()
+
+
+def test_the_example_is_a_valid_event_with_what_the_engine_reads(mapping):
+    found = event(mapping)
+
+    assert problems(found) == []
+    for path in ("actor.user.name", "actor.user.uid", "api.operation", "api.service.name"):
+        assert lookup(found, path)
+    for path in ("src_endpoint.ip", "http_request.user_agent", "status", "metadata.event_code"):
+        assert lookup(found, path)
+
+
+def test_columns_that_rules_and_pages_read_are_the_same_for_all(mapping):
+    def inside(name):
+        kind = mapping.schema.field(name).type
+        return {field.name for field in kind}
+
+    user = {"uid", "name", "type", "credential_uid"}
+    session = {"uid", "issuer", "credential_uid"}
+    assert user <= {field.name for field in mapping.schema.field("actor").type.field("user").type}
+    assert session <= {f.name for f in mapping.schema.field("actor").type.field("session").type}
+    assert {"account", "region"} <= inside("cloud")
+    assert {"operation", "service"} <= inside("api")
+    assert "ip" in inside("src_endpoint")
+    assert {"product", "version", "original_event_uid", "event_code", "profiles"} <= inside(
+        "metadata"
+    )
+    resource = mapping.schema.field("resources").type.value_type
+    assert {"uid", "name", "type", "namespace"} <= {field.name for field in resource}
+
+
+def test_who_and_where_are_not_text_that_the_caller_chose(mapping):
+    for path in (
+        "actor.user.name",
+        "actor.user.uid",
+        "api.operation",
+        "metadata.original_event_uid",
+    ):
+        assert mapping.event_trust[path] == "provider"
+    assert mapping.event_trust["http_request.user_agent"] == "attacker"
