@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from tocsin.serve.web import names, ranges
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from tocsin.serve.web.ranges import TimeRange
     from tocsin.store.events import Bucket
 
@@ -32,6 +34,12 @@ def by_severity(moments: Iterable[tuple[datetime, int]], span: "TimeRange", link
     filled = {f"sev-{severity}": bars for severity, bars in counts.items() if any(bars)}
     captions = {f"sev-{severity}": caption for severity, caption in names.SEVERITIES.items()}
     return _bars(starts, width, filled, captions, link)
+
+
+def moments(findings: "pa.Table") -> list[tuple[datetime, int]]:
+    """Return time of the last match and severity id of each finding."""
+    columns = (findings.column(name).to_pylist() for name in ("last_time", "severity_id"))
+    return list(zip(*columns, strict=True))
 
 
 def histogram(buckets: "Sequence[Bucket]", span: "TimeRange", caption: str, link: str) -> Chart:

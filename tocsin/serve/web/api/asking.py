@@ -4,7 +4,7 @@ A parameter that does not exist is refused, so that a misspelled filter never me
 """
 
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -46,7 +46,7 @@ def _in_utc(moment: datetime | None) -> datetime | None:
 
 Moment = Annotated[datetime | None, AfterValidator(_in_utc)]
 Text = Annotated[str | None, Field(max_length=400)]
-Severity = Annotated[Literal[1, 2, 3, 4, 5, 6] | None, Field(description="this one or worse")]
+Severity = Annotated[int | None, Field(ge=1, le=6, description="this OCSF severity or worse")]
 
 
 class Asked(BaseModel):

@@ -36,7 +36,7 @@ def finding_list(request: Request) -> Response:
     is_narrow = bool(which.rule_uid or which.entity or which.incident_uid)
     view = asked_one_of(request, "view", VIEWS, "list" if is_narrow else "rules")
     newest = store.findings.list(which, scope, limit=TREND_FINDINGS).rows
-    moments = [(row["last_time"], row["severity_id"]) for row in newest.to_pylist()]
+    moments = charts.moments(newest)
     cursor = asked(request, "cursor") or None
     page = store.findings.list(which, scope, limit=PAGE_SIZE, cursor=cursor)
     here = {name: value for name, value in request.query_params.items() if name != "cursor"}

@@ -52,7 +52,7 @@ def _contents(request: Request) -> Values:
     found = FindingFilter(since=span.start, until=span.end)
     recent = store.incidents.list(IncidentFilter(), scope, limit=COUNTED_INCIDENTS).rows
     findings = store.findings.list(found, scope, limit=TREND_FINDINGS).rows
-    moments = [(row["last_time"], row["severity_id"]) for row in findings.to_pylist()]
+    moments = charts.moments(findings)
     return {
         "active": "overview",
         "span": span,
