@@ -10,6 +10,7 @@ from tocsin.collect.notifications import ObjectReference
 from tocsin.errors import SourceError
 
 _BLOCK_BYTES = 1 << 20
+_ATTEMPTS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ class Clients:
         patience = Config(
             connect_timeout=5,
             read_timeout=40,
-            retries={"mode": "standard", "max_attempts": 4},
+            retries={"mode": "standard", "max_attempts": _ATTEMPTS},
         )
         try:
             session: Any = _session(self._account)

@@ -24,7 +24,7 @@ MAX_BODY_BYTES = 32 << 20
 MAX_REQUEST_RECORDS = 50_000
 """In one request; tiny records cost more memory than their bytes."""
 
-MAX_HELD_BYTES = 128 << 20
+MAX_HELD_BYTES = 96 << 20
 """Of all requests that wait for their commit; beyond, senders are told to try again."""
 
 _BODY_SECONDS = 60.0

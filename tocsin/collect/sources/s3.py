@@ -50,7 +50,7 @@ class S3Settings:
     follow: bool = True
     poll_seconds: float = 300.0
     visibility_seconds: int = 300
-    wait_seconds: int = 10
+    wait_seconds: int = 5
     max_receives: int = 5
     region: str | None = None
     endpoint_url: str | None = None
