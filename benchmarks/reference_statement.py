@@ -1,8 +1,8 @@
 """Step: the same events by one DuckDB statement, written by hand around the mapping's expressions.
 
-It reads the same lines (which come in order of time), computes the same columns, keeps the raw
-text and a hash, and writes Parquet with zstd in row groups of the size of Tocsin's, with the threads and the memory that Tocsin has. It keeps no
-duplicates out, refuses nothing, commits nothing: it is the most that one could ask for.
+It reads the same lines (which come in order of time), computes the same columns, keeps the raw text
+and a hash, and writes zstd Parquet in row groups, with the threads and memory that Tocsin has. It
+keeps no duplicates out, refuses nothing, commits nothing: it is the most that one could ask for.
 """
 
 import json
