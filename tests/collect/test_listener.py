@@ -1,6 +1,7 @@
 import socket
 import ssl
 import threading
+from contextlib import ExitStack
 
 import httpx
 import pytest
@@ -107,6 +108,22 @@ def test_a_byte_now_and_then_buys_no_time(monkeypatch):
         listener.stop()
 
     assert sent < 200
+
+
+def test_who_only_holds_connections_keeps_nobody_out(monkeypatch):
+    monkeypatch.setattr(server, "MAX_CONNECTIONS", 20)
+    listener = Listener(APP, "127.0.0.1", 0)
+    listener.start()
+    with ExitStack() as held:
+        held.callback(listener.stop)
+        for _ in range(100):
+            idle = socket.create_connection(("127.0.0.1", listener.port), 5)
+            held.enter_context(idle)
+        answers = [httpx.get(listener.url, trust_env=False).status_code for _ in range(5)]
+        open_connections = len(listener._server.server_state.connections)
+
+    assert answers == [200] * 5
+    assert open_connections <= 25
 
 
 def hung_up(connection: socket.socket) -> bool:
