@@ -27,7 +27,8 @@ def ingest_files(
     """Load files into the store; run again with the same paths, it resumes.
 
     Returns:
-        How many records came and what became of them.
+        How many `records` came, and `events`, `duplicates`, `rejects`, `findings` and changed
+        `incidents` that they became.
 
     Raises:
         UsageError: no such source, none was recognized, or the data folder is a demo's.
@@ -55,6 +56,7 @@ def replay_rejects(settings: Settings) -> Counter[str]:
 
 def _load(batches: Iterable[RawBatch], tools: Tools, store: Store) -> Counter[str]:
     counts: Counter[str] = Counter()
+    incidents: set[str] = set()
     with ThreadPoolExecutor(1, thread_name_prefix="normalize") as ahead:
         for batch, prepared in _prepared_ahead(batches, tools, ahead):
             report = _turn(batch, prepared, tools, store)
@@ -64,8 +66,9 @@ def _load(batches: Iterable[RawBatch], tools: Tools, store: Store) -> Counter[st
                 duplicates=report.duplicates,
                 rejects=report.rejects,
                 findings=report.findings,
-                incidents=len(report.changed),
             )
+            incidents.update(incident.uid for incident in report.changed)
+    counts["incidents"] = len(incidents)
     return counts
 
 

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from tocsin.errors import UsageError
-from tocsin.ocsf import EVERYTHING
 from tocsin.serve.cli.options import (
     ConfigOption,
     DataOption,
@@ -13,6 +12,7 @@ from tocsin.serve.cli.options import (
     aware_now,
     existing_store,
     local_actor,
+    local_scope,
     permission,
     since_time,
 )
@@ -52,7 +52,7 @@ def list_(
         status=tuple(status) if status else None, since=since_time(since, aware_now())
     )
     with existing_store(config, data) as store:
-        found = store.incidents.list(which, EVERYTHING, limit=limit).rows
+        found = store.incidents.list(which, local_scope(), limit=limit).rows
     print_rows([_row(incident) for incident in found], _COLUMNS, output)
 
 
@@ -67,7 +67,7 @@ def show(
     """Tell one incident: its risk, its entities, its timeline."""
     with existing_store(config, data) as store:
         incident = _found(store, uid)
-        moments = store.incidents.timeline(incident.uid, EVERYTHING)
+        moments = store.incidents.timeline(incident.uid, local_scope())
     if output is not Output.TABLE:
         rows = [
             {"time": each.time, "kind": each.kind, "uid": each.uid, "title": each.title}
@@ -152,14 +152,23 @@ def reopen(
     """Open a resolved or closed incident again."""
     from tocsin.incidents import Change
 
-    _change(uid, Change(status="In Progress", reason=reason), config, data)
+    change = Change(status="In Progress", reason=reason)
+    _change(uid, change, config, data, only_from=("Resolved", "Closed"))
 
 
-def _change(uid: str, change: "Change", config: ConfigOption, data: DataOption) -> None:
+def _change(
+    uid: str,
+    change: "Change",
+    config: ConfigOption,
+    data: DataOption,
+    only_from: tuple[str, ...] = (),
+) -> None:
     with existing_store(config, data) as store:
         incident = _found(store, uid)
+        if only_from and incident.status not in only_from:
+            raise UsageError(f"{incident.uid} is {incident.status}; there is nothing to reopen")
         changed = store.incidents.change(
-            incident.uid, change, local_actor(), aware_now(), EVERYTHING
+            incident.uid, change, local_actor(), aware_now(), local_scope()
         )
     say(f"{changed.uid} is {changed.status}, {changed.assignee or 'nobody'} has it.")
 
@@ -168,10 +177,10 @@ def _found(store: "Store", uid: str) -> "Incident":
     """Return the incident with this identifier, or the only one that begins with it."""
     from tocsin.store import IncidentFilter
 
-    whole = store.incidents.get(uid, EVERYTHING)
+    whole = store.incidents.get(uid, local_scope())
     if whole is not None:
         return whole
-    every = store.incidents.list(IncidentFilter(), EVERYTHING, limit=10_000).rows
+    every = store.incidents.list(IncidentFilter(), local_scope(), limit=10_000).rows
     close_ones = (
         [incident for incident in every if incident.uid.startswith(uid)] if len(uid) >= 6 else []
     )

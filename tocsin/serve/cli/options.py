@@ -15,6 +15,7 @@ from tocsin.errors import UsageError
 from tocsin.serve.cli.output import Output
 
 if TYPE_CHECKING:
+    from tocsin.ocsf import Scope
     from tocsin.settings import Settings
     from tocsin.store import Store
 
@@ -95,13 +96,13 @@ def since_time(text: str | None, now: datetime) -> datetime | None:
     if text is None:
         return None
     age = _AGE.fullmatch(text.strip())
-    if age:
-        return now - timedelta(seconds=int(age[1]) * _SECONDS[age[2]])
     try:
+        if age:
+            return now - timedelta(seconds=int(age[1]) * _SECONDS[age[2]])
         moment = datetime.fromisoformat(text)
-    except ValueError as error:
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
         raise UsageError(f"{text!r} is no time; write 24h, 7d or 2026-11-23T10:00") from error
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def aware_now() -> datetime:
@@ -115,3 +116,10 @@ def local_actor() -> str:
         return f"local:{getpass.getuser()}"
     except (KeyError, OSError):
         return f"local:{os.getuid()}"
+
+
+def local_scope() -> "Scope":
+    """Return what the person at the keyboard of the machine may see: everything."""
+    from tocsin.ocsf import EVERYTHING
+
+    return EVERYTHING

@@ -1,19 +1,21 @@
 """Commands that load and ask the store: `ingest`, `search`, `sql`, `fsck`, `backup`, `restore`."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tocsin.errors import UsageError
-from tocsin.ocsf import EVERYTHING
 from tocsin.serve.cli.options import (
     ConfigOption,
     DataOption,
     OutputOption,
     aware_now,
     existing_store,
+    local_scope,
     permission,
     settings_for,
     since_time,
@@ -21,6 +23,10 @@ from tocsin.serve.cli.options import (
 from tocsin.serve.cli.output import Output, inner, print_rows, say, write_line
 from tocsin.serve.cli.progress import progress_bar
 
+if TYPE_CHECKING:
+    from tocsin.store import Span, Store
+
+_PAGE = 1_000
 _EVENT_COLUMNS = (
     "time",
     "source",
@@ -63,13 +69,13 @@ def ingest(
 
     settings = settings_for(config, data)
     if rejects:
-        say(str(replay_rejects(settings)))
+        say(_counted(replay_rejects(settings)))
         return
     if not paths:
         raise UsageError("name files or folders to load, or --rejects to replay rejects")
     with progress_bar("Loading") as advance:
         counts = ingest_files(paths, source, settings, advance)
-    say(str(counts))
+    say(_counted(counts))
 
 
 @permission("search")
@@ -91,7 +97,7 @@ def search(
     now = aware_now()
     span = Span(since_time(since, now), since_time(until, now))
     with existing_store(config, data) as store:
-        rows = store.events.search(query, EVERYTHING, span, limit=limit).rows.to_pylist()
+        rows = list(islice(_found(store, query, span, min(limit, _PAGE)), limit))
     if output in (Output.JSON, Output.JSONL):
         print_rows([event_json(row) for row in rows], (), output)
     else:
@@ -109,7 +115,7 @@ def sql(
 ) -> None:
     """Answer one SELECT, within limits of time, rows and memory."""
     with existing_store(config, data) as store:
-        table = store.events.sql(statement, EVERYTHING)
+        table = store.events.sql(statement, local_scope())
         print_rows(table.to_pylist(), table.column_names, output)
 
 
@@ -201,6 +207,24 @@ def rejects_list(
     with existing_store(config, data) as store:
         rows = store.rejects.list(limit=limit).rows.to_pylist()
     print_rows(rows, ("received_time", "source", "origin", "position", "reason"), output)
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    return (
+        "{records} records: {events} events, {duplicates} duplicates, {rejects} rejects;"
+        " {findings} findings, {incidents} incidents"
+    ).format_map(counts)
+
+
+def _found(store: "Store", query: str, span: "Span", size: int) -> Iterator[dict[str, object]]:
+    """Yield events, newest first, page by page."""
+    cursor: str | None = None
+    while True:
+        page = store.events.search(query, local_scope(), span, limit=size, cursor=cursor)
+        yield from page.rows.to_pylist()
+        cursor = page.cursor
+        if cursor is None:
+            return
 
 
 def _event_row(row: dict[str, object]) -> dict[str, object]:
