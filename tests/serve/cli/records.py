@@ -5,17 +5,18 @@ from datetime import UTC, datetime, timedelta
 from tests.run.crank import call, stopped_trail
 
 NOW = datetime.now(UTC).replace(microsecond=0)
+# Inside one hour, so that matches of one rule are one finding whenever the tests run.
+START = (NOW - timedelta(hours=1)).replace(minute=5)
 HOSTILE_USER = "=cmd|'!A0\x1b]0;owned\x07\u202e\u009b31m\nforged  row"
 
 
 def administration() -> list[dict[str, object]]:
-    """Return records of the last hour: benign calls, a stopped trail, and a hostile name."""
-    hour = NOW - timedelta(minutes=50)
+    """Return records of this day: benign calls, a stopped trail, and a hostile name."""
     return [
-        call("DescribeInstances", user="alice", at=hour),
-        call("DeleteVolume", user="alice", at=hour + timedelta(minutes=1)),
-        stopped_trail("mallory", hour + timedelta(minutes=2)),
-        stopped_trail(HOSTILE_USER, hour + timedelta(minutes=3)),
+        call("DescribeInstances", user="alice", at=START),
+        call("DeleteVolume", user="alice", at=START + timedelta(minutes=1)),
+        stopped_trail("mallory", START + timedelta(minutes=2)),
+        stopped_trail(HOSTILE_USER, START + timedelta(minutes=3)),
     ]
 
 
