@@ -1,6 +1,8 @@
 """A mapping file is checked when it is loaded: every mistake has its line and a remedy."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.normalize.records import SMALL, small
 from tocsin.errors import MappingError
@@ -184,3 +186,23 @@ def test_a_deep_expression_is_refused_and_not_a_crash():
     expression = "(" * 5000 + "name" + ")" * 5000
 
     refused(SMALL.replace("api.operation: name", f"api.operation: {expression}"))
+
+
+@settings(max_examples=80)
+@given(
+    line=st.integers(0, len(SMALL.splitlines()) - 1),
+    column=st.integers(0, 60),
+    length=st.integers(0, 12),
+    text=st.sampled_from(
+        ["", "x", "'", '"', "(", ")", "{", "]", ":", "- ", ",", "null", "5", " ", "*"]
+    ),
+)
+def test_any_damage_to_a_mapping_is_one_error_with_its_place(line, column, length, text):
+    lines = SMALL.splitlines()
+    lines[line] = lines[line][:column] + text + lines[line][column + length :]
+
+    try:
+        small("\n".join(lines))
+    except MappingError as error:
+        assert error.location.file == "small.yaml"
+        assert "\n" not in str(error)

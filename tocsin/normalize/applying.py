@@ -224,16 +224,20 @@ class _Slice:
         start = blake2b(digest_size=16)
         source = self._mapping.source.encode()
         start.update(_LENGTH(len(source)) + source)
-        origins = self._records.column("origin")
-        positions = self._records.column("position")
+        raws, fresh = self._raws, start.copy
         uids = []
         for index, name in zip(indices, native, strict=True):
-            own = (name or f"{origins[index].as_py()}#{positions[index].as_py()}").encode()
-            raw = self._raws[index]
-            digest = start.copy()
+            own = (name or self._place(index)).encode()
+            raw = raws[index]
+            digest = fresh()
             digest.update(b"".join((_LENGTH(len(own)), own, _LENGTH(len(raw)), raw)))
-            uids.append(f"evt_{digest.hexdigest()}")
+            uids.append("evt_" + digest.hexdigest())
         return pa.array(uids, pa.string())
+
+    def _place(self, index: int) -> str:
+        """Return what stands for the native identifier of a record that has none."""
+        record = self._records.slice(index, 1)
+        return f"{record.column('origin')[0].as_py()}#{record.column('position')[0].as_py()}"
 
     def _flag_lists(self, indices: Sequence[int], rows: pa.Table) -> pa.Array:
         has_time = rows.column("has time")

@@ -170,7 +170,7 @@ class _Compiler:
             'SELECT "row number", "received time", r IS NOT NULL AS "is read", '
             f"{', '.join(fields)} "
             'FROM (SELECT "row number", "received time", '
-            f"TRY(from_json(\"raw text\", '{structure}')) AS r FROM feed)"
+            f"from_json(\"raw text\", '{structure}') AS r FROM feed)"
         ]
         for group in _in_order(self._derived):
             added = ", ".join(f'{self._derived[name].sql} AS "{name}"' for name in group)
