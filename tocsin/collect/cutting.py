@@ -21,8 +21,10 @@ MAX_DOCUMENT_BYTES = 16 << 20
 
 _HEAD_BYTES = MAX_RECORD_BYTES + 1
 _WHITE = b" \t\r\n"
-# Records of clouds and clusters have 30 to 60; fewer records of more commas are welcome, too.
-_COMMAS_PER_RECORD = 30
+# What clouds and clusters send has a comma every 30 bytes or more. Bodies of nothing but tiny
+# values would cost a hundred times their size once cut.
+_LEAST_BYTES_PER_COMMA = 16
+_MOST_BODY_COMMAS = 1_200_000
 # A document of more values is not cut at once: small values cost more memory than their bytes.
 _MOST_COMMAS = 1_000_000
 
@@ -126,7 +128,8 @@ def cut_body(body: bytes, path: str | None, max_records: int) -> Found | None:
     """
     line = body[:_HEAD_BYTES]
     if shape_of(line, path, len(line) == len(body)) == "document":
-        if body.count(b",") > _COMMAS_PER_RECORD * max_records:
+        dense = max(max_records, len(body) // _LEAST_BYTES_PER_COMMA)
+        if body.count(b",") > min(dense, _MOST_BODY_COMMAS):
             return None
         found = cut_payload(body, path)
     else:

@@ -39,15 +39,6 @@ def inflate(blocks: Iterable[bytes], bounds: Bounds) -> Iterator[bytes]:
     stream.end()
 
 
-def inflate_whole(body: bytes, bounds: Bounds) -> bytes:
-    """Return the content of a complete gzip stream.
-
-    Raises:
-        Damage: as `inflate`.
-    """
-    return b"".join(inflate([body], bounds))
-
-
 def _good_part(member: "zlib._Decompress", damaged: bytes) -> Iterator[bytes]:
     """Yield what a member inflates to before its damage: zlib gives nothing of a failing call."""
     for start in range(len(damaged)):

@@ -5,15 +5,17 @@ import base64
 import binascii
 import hmac
 import secrets
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Concatenate, ParamSpec, TypeVar
 
 from starlette.requests import ClientDisconnect, Request
 
 from tocsin.collect.contracts import Outcome, PushFeed, Submit, token_hash
-from tocsin.collect.inflate import Bounds, Damage, inflate_whole
+from tocsin.collect.cutting import cut_body
+from tocsin.collect.inflate import Bounds, Damage, inflate
 from tocsin.collect.records import Span, records_table, rejects_table
 from tocsin.errors import WorldError
 from tocsin.ocsf import RawBatch
@@ -24,11 +26,15 @@ MAX_BODY_BYTES = 32 << 20
 MAX_REQUEST_RECORDS = 50_000
 """In one request; tiny records cost more memory than their bytes."""
 
-MAX_HELD_BYTES = 96 << 20
+MAX_HELD_BYTES = 64 << 20
 """Of all requests that wait for their commit; beyond, senders are told to try again."""
 
 _BODY_SECONDS = 60.0
 _RETRY_AFTER_SECONDS = 2
+
+
+Result = TypeVar("Result")
+Arguments = ParamSpec("Arguments")
 
 
 class Refusal(Exception):  # noqa: N818 - an answer to a sender, not an error of the product
@@ -58,10 +64,48 @@ class Refusal(Exception):  # noqa: N818 - an answer to a sender, not an error of
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """Records of one request for one feed, ready for a turn."""
+    """Records of one request for one feed, ready for a turn.
 
-    feed: PushFeed
-    spans: Sequence[Span]
+    Attributes:
+        batch: what is handed on.
+        uncut: reasons by place of what could not be cut; see `Outcome.rejected`.
+    """
+
+    batch: RawBatch
+    uncut: dict[tuple[str, int], str]
+
+    @property
+    def record_count(self) -> int:
+        """How many records the sender meant, cut or not."""
+        return self.batch.records.num_rows + self.batch.rejects.num_rows
+
+
+def delivery(feed: PushFeed, spans: Sequence[Span]) -> Delivery:
+    """Put records into a batch; `spans` may be dropped then, so that they are held only once."""
+    now = datetime.now(UTC).replace(tzinfo=None)
+    batch = RawBatch(
+        source=feed.source,
+        feed=feed.feed,
+        records=records_table(spans, now),
+        cursor=None,
+        receipt=None,
+        rejects=rejects_table(spans, now, feed.source),
+    )
+    uncut = {(span.origin, row.position): row.reason for span in spans for row in span.rejects}
+    return Delivery(batch, uncut)
+
+
+def take(body: bytes, feed: PushFeed, path: str | None) -> Delivery:
+    """Cut the records out of a body for one feed; `path` is the key below which they lie.
+
+    Raises:
+        Refusal: 413, they are too many.
+    """
+    found = cut_body(body, path, MAX_REQUEST_RECORDS)
+    if found is None:
+        raise Refusal(413, f"a request has at most {MAX_REQUEST_RECORDS} records")
+    span = Span(new_origin(feed.feed), found.raws, found.positions, found.rejects, 0)
+    return delivery(feed, [span])
 
 
 class Intake:
@@ -70,6 +114,8 @@ class Intake:
     def __init__(self, submit: Submit) -> None:
         self._submit = submit
         self._held_bytes = 0
+        # One body at a time: cutting costs a few times its size, and all of one core anyway.
+        self._cutting = asyncio.Semaphore(1)
 
     def authorize(self, request: Request, feeds: Iterable[PushFeed]) -> tuple[PushFeed, ...]:
         """Return those feeds whose token the request carries.
@@ -94,6 +140,8 @@ class Intake:
     async def body(self, request: Request) -> AsyncIterator[bytes]:
         """Give the body, inflated, and count it as held until the block is left.
 
+        The caller has the only reference: `del body` frees it while the commit is waited for.
+
         Raises:
             Refusal: 408 too slow, 413 too large, 415 unknown encoding, 400 damaged gzip,
                 429 too much is held already.
@@ -105,48 +153,46 @@ class Intake:
             raise Refusal(413, f"a body has at most {MAX_BODY_BYTES} bytes")
         held = 0
         try:
-            content = bytearray()
+            blocks: list[bytes] = []
             async for block in _patiently(request):
-                content += block
+                blocks.append(block)
                 held += len(block)
                 self._hold(len(block))
-                if len(content) > MAX_BODY_BYTES:
+                if held > MAX_BODY_BYTES:
                     raise Refusal(413, f"a body has at most {MAX_BODY_BYTES} bytes")
-            payload = bytes(content)
-            del content
             if encoding == "gzip":
-                payload = await asyncio.to_thread(_inflate, payload)
-                held += len(payload)
-                self._hold(len(payload))
-            yield payload
+                blocks = [await asyncio.to_thread(_inflate, blocks)]
+                self._hold(len(blocks[0]) - held)
+                held = len(blocks[0])
+            else:
+                blocks = [b"".join(blocks)]
+            yield blocks.pop()
         finally:
             self._held_bytes -= held
+
+    async def cut(
+        self,
+        read: Callable[Concatenate[bytes, Arguments], Result],
+        body: bytes,
+        *arguments: Arguments.args,
+        **named: Arguments.kwargs,
+    ) -> Result:
+        """Return what `read` makes of a body, in a thread and after other bodies."""
+        async with self._cutting:
+            return await asyncio.to_thread(read, body, *arguments, **named)
 
     async def deliver(self, delivery: Delivery) -> Outcome:
         """Hand records on and wait until they are committed or refused.
 
         A store that fails is an outcome, not an exception.
         """
-        now = datetime.now(UTC).replace(tzinfo=None)
-        feed = delivery.feed
-        batch = RawBatch(
-            source=feed.source,
-            feed=feed.feed,
-            records=records_table(delivery.spans, now),
-            cursor=None,
-            receipt=None,
-            rejects=rejects_table(delivery.spans, now, feed.source),
-        )
         try:
-            outcome = await self._submit(batch)
+            outcome = await self._submit(delivery.batch)
         except WorldError:
             return Outcome("failed", retry_after_seconds=_RETRY_AFTER_SECONDS)
-        uncut = {
-            (span.origin, row.position): row.reason
-            for span in delivery.spans
-            for row in span.rejects
-        }
-        return replace(outcome, rejected={**outcome.rejected, **uncut}) if uncut else outcome
+        if not delivery.uncut:
+            return outcome
+        return replace(outcome, rejected={**outcome.rejected, **delivery.uncut})
 
     def _hold(self, size_bytes: int) -> None:
         self._held_bytes += size_bytes
@@ -185,9 +231,9 @@ async def _patiently(request: Request) -> AsyncIterator[bytes]:
         raise Refusal(400, "the body ended early") from error
 
 
-def _inflate(content: bytes) -> bytes:
+def _inflate(blocks: Sequence[bytes]) -> bytes:
     try:
-        return inflate_whole(content, Bounds(max_bytes=MAX_BODY_BYTES))
+        return b"".join(inflate(blocks, Bounds(max_bytes=MAX_BODY_BYTES)))
     except Damage as damage:
         too_large = str(damage).startswith(("bomb", "too_large"))
         raise Refusal(413 if too_large else 400, str(damage)) from damage

@@ -7,7 +7,7 @@ reject, so that the shipper logs it and goes on.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
@@ -23,6 +23,7 @@ from tocsin.collect.intake import (
     Delivery,
     Intake,
     Refusal,
+    delivery,
     new_origin,
     refuse_unless_committed,
 )
@@ -84,18 +85,40 @@ _WRITE = ["POST", "PUT"]
 class _Item:
     """One action on its way to its answer; `problem` says why it is not taken."""
 
-    action: Action
+    operation: str
+    index: str
+    uid: str | None
     feed: str = ""
     place: tuple[str, int] = ("", 0)
     problem: str = ""
 
 
 @dataclass(slots=True)
-class _Sorted:
-    """The actions of a request, and the records of each feed."""
+class _Given:
+    """The actions of a request, and the records of each feed by origin."""
 
     items: list[_Item] = field(default_factory=list)
     found: dict[str, dict[str, Found]] = field(default_factory=dict)
+    origins: dict[str, str] = field(default_factory=dict)
+
+    def add(self, item: _Item, record: bytes) -> None:
+        """Find the place of a record, which its item remembers, and keep it."""
+        if item.uid is not None:
+            # The shipper names its documents, so that one that is sent again is recognized.
+            item.place = (f"{item.feed}/{content_hash(item.uid.encode())}", 0)
+        else:
+            origin = self.origins.setdefault(item.feed, new_origin(item.feed))
+            item.place = (origin, len(self.items) - 1)
+        origin, position = item.place
+        self.found.setdefault(item.feed, {}).setdefault(origin, Found()).add(position, record)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sorted:
+    """The actions of a request, and what goes to each feed."""
+
+    items: list[_Item]
+    deliveries: dict[str, Delivery]
 
 
 class _Desk:
@@ -151,10 +174,11 @@ class _Desk:
 
     async def bulk(self, request: Request, allowed: tuple[PushFeed, ...]) -> Response:
         began = time.monotonic()
+        index = request.path_params.get("index", "")
         async with self._intake.body(request) as body:
-            index = request.path_params.get("index", "")
-            sorted_ = await asyncio.to_thread(_sort, body, index, allowed)
-            outcomes = await self._deliver(sorted_, allowed)
+            sorted_ = await self._intake.cut(_sort, body, index, allowed)
+            del body
+            outcomes = await self._deliver(sorted_)
         items = [_answer_item(item, outcomes) for item in sorted_.items]
         has_errors = any("error" in result for item in items for result in item.values())
         took = int((time.monotonic() - began) * 1000)
@@ -163,30 +187,24 @@ class _Desk:
 
     async def single(self, request: Request, allowed: tuple[PushFeed, ...]) -> Response:
         async with self._intake.body(request) as body:
-            uid = request.path_params.get("uid")
-            sorted_ = _Sorted()
             # A document of one request may be indented; records are lines nowhere but in bulk.
-            _add(Action("index", request.path_params["index"], uid, body), allowed, sorted_, {})
-            outcomes = await self._deliver(sorted_, allowed)
+            action = Action(
+                "index", request.path_params["index"], request.path_params.get("uid"), body
+            )
+            sorted_ = _put(_give_out([action], allowed), allowed)
+            outcomes = await self._deliver(sorted_)
         result = _answer_item(sorted_.items[0], outcomes)["index"]
         if "error" in result:
             return JSONResponse({"error": result["error"], "status": result["status"]}, 400)
         return JSONResponse(result, 201)
 
-    async def _deliver(self, sorted_: _Sorted, allowed: tuple[PushFeed, ...]) -> dict[str, Outcome]:
+    async def _deliver(self, sorted_: _Sorted) -> dict[str, Outcome]:
         """Hand each feed its records; raise where none of them was taken."""
-        deliveries = [
-            Delivery(feed, _spans(sorted_.found[feed.feed]))
-            for feed in allowed
-            if feed.feed in sorted_.found
-        ]
-        outcomes = await asyncio.gather(*map(self._intake.deliver, deliveries))
+        feeds = list(sorted_.deliveries)
+        outcomes = await asyncio.gather(*map(self._intake.deliver, sorted_.deliveries.values()))
         if outcomes and all(outcome.status != "committed" for outcome in outcomes):
             refuse_unless_committed(outcomes[0])
-        return {
-            delivery.feed.feed: outcome
-            for delivery, outcome in zip(deliveries, outcomes, strict=True)
-        }
+        return dict(zip(feeds, outcomes, strict=True))
 
 
 def _sort(body: bytes, default_index: str, allowed: tuple[PushFeed, ...]) -> _Sorted:
@@ -197,38 +215,38 @@ def _sort(body: bytes, default_index: str, allowed: tuple[PushFeed, ...]) -> _So
     """
     if body.count(b"\n") > 2 * MAX_REQUEST_RECORDS:
         raise Refusal(413, f"a request has at most {MAX_REQUEST_RECORDS} actions")
-    sorted_ = _Sorted()
-    origins: dict[str, str] = {}
     try:
-        for action in read_actions(body, default_index):
-            _add(action, allowed, sorted_, origins)
+        given = _give_out(read_actions(body, default_index), allowed)
     except BulkError as error:
         raise Refusal(400, str(error)) from error
-    return sorted_
+    return _put(given, allowed)
 
 
-def _add(
-    action: Action, allowed: tuple[PushFeed, ...], sorted_: _Sorted, origins: dict[str, str]
-) -> None:
-    item = _Item(action)
-    sorted_.items.append(item)
-    if action.operation in ("update", "delete"):
-        item.problem = f"{action.operation} is not supported: records are only ever added"
-        return
-    feed = _feed_of(action.index, allowed)
-    if feed is None:
-        item.problem = f"no feed of this token takes index [{action.index}]"
-        return
-    item.feed = feed.feed
-    found = sorted_.found.setdefault(feed.feed, {})
-    if action.uid is not None:
-        # The shipper names its documents, so that one that is sent again is recognized.
-        item.place = (f"{feed.feed}/{content_hash(action.uid.encode())}", 0)
-    else:
-        origin = origins.setdefault(feed.feed, new_origin(feed.feed))
-        item.place = (origin, len(sorted_.items) - 1)
-    origin, position = item.place
-    found.setdefault(origin, Found()).add(position, _record(action.document, feed.record_field))
+def _give_out(actions: Iterable[Action], allowed: tuple[PushFeed, ...]) -> _Given:
+    given = _Given()
+    for action in actions:
+        item = _Item(action.operation, action.index, action.uid)
+        given.items.append(item)
+        feed = _feed_of(action.index, allowed)
+        if action.operation in ("update", "delete"):
+            item.problem = f"{action.operation} is not supported: records are only ever added"
+        elif feed is None:
+            item.problem = f"no feed of this token takes index [{action.index}]"
+        else:
+            item.feed = feed.feed
+            given.add(item, _record(action.document, feed.record_field))
+    return given
+
+
+def _put(given: _Given, allowed: tuple[PushFeed, ...]) -> _Sorted:
+    return _Sorted(
+        given.items,
+        {
+            feed.feed: delivery(feed, _spans(given.found[feed.feed]))
+            for feed in allowed
+            if feed.feed in given.found
+        },
+    )
 
 
 def _feed_of(index: str, allowed: tuple[PushFeed, ...]) -> PushFeed | None:
@@ -256,8 +274,8 @@ def _spans(found: dict[str, Found]) -> list[Span]:
 
 
 def _answer_item(item: _Item, outcomes: dict[str, Outcome]) -> dict[str, dict[str, object]]:
-    uid = item.action.uid or content_hash(f"{item.place[0]}#{item.place[1]}".encode())
-    result: dict[str, object] = {"_index": item.action.index, "_id": uid}
+    uid = item.uid or content_hash(f"{item.place[0]}#{item.place[1]}".encode())
+    result: dict[str, object] = {"_index": item.index, "_id": uid}
     outcome = outcomes.get(item.feed)
     if item.problem or outcome is None:
         result |= _error(400, "illegal_argument_exception", item.problem)
@@ -270,7 +288,7 @@ def _answer_item(item: _Item, outcomes: dict[str, Outcome]) -> dict[str, dict[st
         shards = {"total": 1, "successful": 1, "failed": 0}
         result |= {"_version": 1, "result": "created", "_shards": shards}
         result |= {"_seq_no": 0, "_primary_term": 1, "status": 201}
-    return {item.action.operation: result}
+    return {item.operation: result}
 
 
 def _error(status: int, kind: str, reason: str) -> dict[str, object]:

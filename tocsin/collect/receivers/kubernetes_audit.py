@@ -4,7 +4,6 @@ The server sends an `EventList` (audit.k8s.io/v1) and tries again later unless t
 Source: https://kubernetes.io/docs/tasks/debug/debug-cluster/audit/#webhook-backend
 """
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,16 +12,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Route
 
 from tocsin.collect.contracts import PushFeed
-from tocsin.collect.cutting import cut_body
-from tocsin.collect.intake import (
-    MAX_REQUEST_RECORDS,
-    Delivery,
-    Intake,
-    Refusal,
-    new_origin,
-    refuse_unless_committed,
-)
-from tocsin.collect.records import Span
+from tocsin.collect.intake import Intake, refuse_unless_committed, take
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +36,11 @@ class KubernetesAudit:
             named = self._feeds.get(request.path_params["feed"])
             (feed,) = intake.authorize(request, [named] if named else [])
             async with intake.body(request) as body:
-                found = await asyncio.to_thread(cut_body, body, "items", MAX_REQUEST_RECORDS)
-                if found is None:
-                    raise Refusal(413, f"a request has at most {MAX_REQUEST_RECORDS} events")
-                span = Span(new_origin(feed.feed), found.raws, found.positions, found.rejects, 0)
-                outcome = await intake.deliver(Delivery(feed, [span]))
+                taken = await intake.cut(take, body, feed, "items")
+                del body
+                outcome = await intake.deliver(taken)
             refuse_unless_committed(outcome)
             # What became a reject is kept and shown; the server could not send it any better.
-            return JSONResponse({"received": len(found.raws) + len(found.rejects)})
+            return JSONResponse({"received": taken.record_count})
 
         return [Route("/kubernetes/audit/{feed}", take_events, methods=["POST"])]
