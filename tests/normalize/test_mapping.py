@@ -88,6 +88,8 @@ ELSEWHERE = "another line"
         ),
         ("event: {user.name: nested.inner, service.name: \"'door'\"}", "other: 1", "a class has"),
         ("samples:", "derived: {name: number}\nsamples:", "taken"),
+        ("samples:", 'derived: {extra: "things + 1"}\nsamples:', "+(STRUCT"),
+        ("uid: id", "uid: coalesce(things, 1)", "Cannot"),
         ("{name: reads, record: {}, event: {activity_name: Read}}", "{name: x}", "a sample has"),
     ],
 )
@@ -116,6 +118,32 @@ def test_mistakes_of_the_whole_name_the_file(old, new, words):
     assert text != SMALL
 
     assert words in str(refused(text))
+
+
+def test_derived_names_may_use_each_other_and_are_traced_to_their_fields():
+    derived = "derived: {first: lower(nested.inner), second: first || name}\nsamples:"
+    text = SMALL.replace("samples:", derived).replace(
+        "api.operation: name", "api.operation: second"
+    )
+
+    mapping = small(text)
+
+    assert mapping.event_trust["api.operation"] == "attacker"
+    assert "api.operation" not in mapping.pairs
+
+
+def test_profiles_are_declared_by_every_event():
+    text = SMALL.replace("source: test.small", "source: test.small\nprofiles: [cloud]")
+
+    assert "profiles" in {field.name for field in small(text).schema.field("metadata").type}
+    with pytest.raises(MappingError, match="set by Tocsin"):
+        small(text.replace("api.operation: name", "metadata.profiles: '[name]'"))
+
+
+def test_an_expression_has_a_length():
+    expression = "concat(" + "name, " * 5_000 + "name)"
+
+    assert "too long" in str(refused(SMALL.replace("uid: id", f"uid: {expression}")))
 
 
 @pytest.mark.parametrize(

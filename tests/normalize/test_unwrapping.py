@@ -119,6 +119,15 @@ def test_no_damage_costs_more_than_a_multiple_of_its_size(payload):
     assert len(unwrapped.records) + len(unwrapped.broken) >= 1
 
 
+def test_what_is_too_damaged_is_given_back_in_one_piece():
+    payload = b'{"a":[\n' * 20_000
+
+    unwrapped = unwrap(payload, "Records")
+
+    assert len(unwrapped.broken) < 100
+    assert unwrapped.broken[-1][2] == "not_json: too damaged to be cut"
+
+
 @given(st.lists(st.dictionaries(st.text(max_size=3), st.integers() | st.text()), max_size=6))
 def test_any_records_survive_wrapping(records):
     encoded = [json.dumps(record).encode() for record in records]
