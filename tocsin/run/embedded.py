@@ -172,7 +172,11 @@ def start(settings: Settings, *, demo: bool = False) -> Running:
     except TocsinError:
         store.close()
         raise
-    running.start()
+    try:
+        running.start()
+    except BaseException:
+        running.stop()
+        raise
     return running
 
 

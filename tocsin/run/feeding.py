@@ -95,6 +95,9 @@ class Feeder:
             self.source.acknowledge(batch)
         except WorldError as error:
             self._complain(str(error))
+        except Exception:  # the edge of a plug: the records are safe, the other side sends again
+            log.exception("source cannot acknowledge", extra={"feed": self.feed})
+            self.problem = "a fault in the source; see the log"
 
     def _complain(self, problem: str) -> None:
         self.problem = problem

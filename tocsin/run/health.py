@@ -1,14 +1,14 @@
 """Is Tocsin itself well: silent feeds, the heartbeat, and what `tocsin doctor` looks at."""
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 
 from tocsin.errors import TocsinError
-from tocsin.ocsf import from_rows, identifiers, schemas
+from tocsin.ocsf import EVERYTHING, from_rows, identifiers, schemas
 from tocsin.settings import Settings
 from tocsin.store import Store
 from tocsin.store.sources import FeedHealth
@@ -36,28 +36,28 @@ class Checked:
 
 
 class SilenceWatch:
-    """Raises one finding for each silence of a feed; remembers which it has raised."""
+    """Raises one finding for each silence of a feed, again until it is stored."""
 
     def __init__(self, settings: Settings, store: Store) -> None:
         """Watch the feeds of a store; `silent_after` of the settings goes before their rhythm."""
         self._limits = {feed.name: feed.silent_after for feed in settings.feeds}
         self._store = store
-        self._raised: dict[str, datetime] = {}
+        self._raised: set[str] = set()
 
     def findings(self, now: datetime) -> pa.Table:
         """Return a row of `ocsf.schemas.FINDINGS` for each feed that has newly fallen silent."""
         rows = []
         for feed in self._store.sources.list(now):
             last = feed.last_received_time
-            if (
-                last is None
-                or not self._is_silent(feed, now)
-                or self._raised.get(feed.feed) == last
-            ):
-                continue
-            self._raised[feed.feed] = last
-            rows.append(_silence(feed, last, now))
-        return from_rows(rows, schemas.FINDINGS)
+            if last is not None and self._is_silent(feed, now):
+                rows.append(_silence(feed, last, now))
+        return from_rows((row for row in rows if not self._is_stored(row)), schemas.FINDINGS)
+
+    def _is_stored(self, row: Mapping[str, object]) -> bool:
+        uid = str(row["uid"])
+        if uid not in self._raised and self._store.findings.get(uid, EVERYTHING).num_rows:
+            self._raised.add(uid)
+        return uid in self._raised
 
     def _is_silent(self, feed: FeedHealth, now: datetime) -> bool:
         limit = self._limits.get(feed.feed)

@@ -127,6 +127,8 @@ class TurnQueue:
 
     def _add(self, batch: RawBatch) -> "Future[Outcome]":
         outcome: Future[Outcome] = Future()
+        # A sender that leaves must not cancel what others wait for, nor break the one who answers.
+        outcome.set_running_or_notify_cancel()
         if batch.feed in self._broken:
             outcome.set_result(_FAILED)
             return outcome
