@@ -77,7 +77,7 @@ class Delivery:
     @property
     def record_count(self) -> int:
         """How many records the sender meant, cut or not."""
-        return self.batch.records.num_rows + self.batch.rejects.num_rows
+        return int(self.batch.records.num_rows + self.batch.rejects.num_rows)
 
 
 def delivery(feed: PushFeed, spans: Sequence[Span]) -> Delivery:

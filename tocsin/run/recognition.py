@@ -58,4 +58,4 @@ def mapping_fit(mapping: normalize.Mapping, sample: RawBatch) -> float:
     told = sum(
         1 for row in events.select(["api"]).to_pylist() if (row["api"] or {}).get("operation")
     )
-    return told / max(sample.records.num_rows, 1)
+    return told / max(int(sample.records.num_rows), 1)

@@ -179,8 +179,7 @@ def _write_parquet(events: pa.Table, path: Path) -> None:
         events.schema,
         compression="zstd",
         compression_level=COMPRESSION_LEVEL,
-        # A list of leaves is allowed (pyarrow documentation), its type stubs know only bool.
-        use_dictionary=repeated,  # type: ignore[arg-type]
+        use_dictionary=repeated,
         write_statistics=["time", "received_time", "class_uid", "activity_id", "severity_id"],
         store_schema=False,
         version="2.6",
