@@ -12,6 +12,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 FOLDERS = ("docs", "content", "tocsin", "packaging", "tests", "benchmarks")
 _FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"!?\[(?:[^\[\]]|\[[^\]]*\])*\]\(([^)\s]+)\)")
+_PICTURE = re.compile(r'<(?:img|source)[^>]* src(?:set)?="([^"]+)"')
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,8 @@ def without_code(text: str) -> str:
 
 
 def links(path: Path) -> list[str]:
-    return _LINK.findall(without_code(path.read_text(encoding="utf-8")))
+    text = without_code(path.read_text(encoding="utf-8"))
+    return [*_LINK.findall(text), *_PICTURE.findall(text)]
 
 
 def anchors(path: Path) -> set[str]:

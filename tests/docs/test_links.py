@@ -1,10 +1,11 @@
 """Links inside the project lead somewhere."""
 
+import re
 from pathlib import Path
 
 import pytest
 
-from tests.docs.pages import PROJECT, anchors, links, markdown_files, shown
+from tests.docs.pages import PROJECT, anchors, links, markdown_files, shown, written_files
 
 
 @pytest.mark.parametrize("path", markdown_files(), ids=shown)
@@ -33,3 +34,14 @@ def test_every_page_is_reached_from_the_index():
     written = [path for path in markdown_files() if (PROJECT / "docs") in path.parents]
 
     assert [shown(path) for path in written if path not in {*linked, index}] == []
+
+
+FOLDERS = ("tests", "content", "tocsin", "docs", "scripts", "packaging", "benchmarks")
+
+
+@pytest.mark.parametrize("path", written_files(), ids=shown)
+def test_files_named_inside_sentences_exist(path):
+    text = re.sub(r"```.*?```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+    named = re.findall(rf"`((?:{'|'.join(FOLDERS)})/[\w./-]+)`", text)
+
+    assert [name for name in named if not (PROJECT / name).exists()] == []
