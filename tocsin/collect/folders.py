@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -59,17 +59,18 @@ def find_files(paths: Iterable[str]) -> Iterator[FoundFile]:
             # `<(zcat x)` and /dev/stdin: named by hand, so it is meant.
             yield FoundFile(str(path), is_stream=True, is_named=True)
         else:
-            yield from (replace(found, is_named=True) for found in _look(str(path), seen))
+            yield from (
+                replace(found, is_named=True) for found in _look(str(path), seen, path.stat)
+            )
 
 
 def find_beside(path: str) -> list[FoundFile]:
     """Return the readable files in the folder of `path`, whatever they are called."""
     try:
         with os.scandir(Path(path).parent) as entries:
-            paths = [entry.path for entry in entries]
+            found = [file for entry in entries for file in _look(entry.path, set(), entry.stat)]
     except OSError:
         return []
-    found = [file for beside in paths for file in _look(beside, set())]
     return [file for file in found if not file.problem]
 
 
@@ -91,12 +92,17 @@ def _walk(folder: str, seen: set[tuple[int, int]]) -> Iterator[FoundFile]:
             is_folder = entry.is_dir()
         except OSError:
             is_folder = False
-        yield from _walk(entry.path, seen) if is_folder else _look(entry.path, seen)
+        if is_folder:
+            yield from _walk(entry.path, seen)
+        else:
+            yield from _look(entry.path, seen, entry.stat)
 
 
-def _look(path: str, seen: set[tuple[int, int]]) -> Iterator[FoundFile]:
+def _look(
+    path: str, seen: set[tuple[int, int]], look: Callable[[], os.stat_result]
+) -> Iterator[FoundFile]:
     try:
-        found = Path(path).stat()
+        found = look()
     except FileNotFoundError:
         # Rotated away since the folder was listed, or a link to nowhere.
         return

@@ -1,1 +1,1 @@
-"""."""
+"""Plugs that others push to: one public class a file, found by name."""

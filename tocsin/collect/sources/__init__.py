@@ -1,1 +1,1 @@
-"""."""
+"""Plugs that are read: one public class a file, found by name."""

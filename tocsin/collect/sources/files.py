@@ -27,6 +27,10 @@ Pause = Callable[[float], bool | None]
 """Waits so many seconds; true when reading should end (`threading.Event().wait` fits)."""
 
 
+_REST_FACTOR = 5
+_LONGEST_REST_SECONDS = 5.0
+
+
 @dataclass(frozen=True, slots=True)
 class FilesSettings:
     """Where to read.
@@ -98,9 +102,12 @@ class Files:
         follower = Follower(self._settings.paths, self._settings.unwrap, cursor)
         limits = HISTORY
         while True:
+            began = time.thread_time()
             for filled in fill(follower.look(), limits, self._settings.source):
                 yield self._batch(filled, follower.cursor_after(filled.marks))
-            if self._pause(self._settings.poll_seconds):
+            # Looking at very many files must not keep the machine busy.
+            rest = min(_REST_FACTOR * (time.thread_time() - began), _LONGEST_REST_SECONDS)
+            if self._pause(max(self._settings.poll_seconds, rest)):
                 return
             # The first look may have to catch up; from now on findings should come soon.
             limits = LIVE
