@@ -11,7 +11,9 @@ import yaml
 
 from tests.docs.pages import PROJECT, Block, blocks
 from tocsin import normalize
+from tocsin.ocsf.output import event_json
 from tocsin.run import RuleChoice, rule_work
+from tocsin.serve.cli.validation import ocsf_problems
 from tocsin.settings import load
 from tocsin.settings.model import Settings
 from tocsin.store import language, search
@@ -100,6 +102,10 @@ def test_mappings_load_and_keep_what_their_samples_say(block):
 
     assert mapping.samples
     assert normalize.check_samples(mapping) == ()
+    for sample in mapping.samples:
+        record = normalize.overlay(mapping.example, sample.record)
+        for row in rule_work.normalize_record(mapping, record).to_pylist():
+            assert ocsf_problems(event_json(row)) == []
 
 
 @pytest.mark.parametrize("block", YAML["other"], ids=str)
