@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
-.PHONY: help up setup test test-fast check format lint types contracts docs wheel assets crash-test screenshots benchmark benchmark-search lock tools
+.PHONY: help up setup test test-fast check format lint types contracts docs docs-write wheel assets crash-test screenshots benchmark lock tools
 
 help:            ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | column -t -s "$$(printf '\t')"
@@ -29,8 +29,10 @@ contracts: setup ## check who imports whom
 	@$(BIN)/lint-imports
 docs: setup      ## check that generated pages are fresh
 	@$(BIN)/python scripts/docs.py --check
+docs-write: setup ## renew the pages that are made from the program
+	@$(BIN)/python scripts/docs.py
 wheel: setup     ## build a wheel that holds pages and content
-	@$(BIN)/python -m build --wheel --installer uv
+	@$(BIN)/python -m build --wheel --no-isolation
 crash-test: setup tools ## 200 kill -9 at random moments under load
 	@$(BIN)/pytest tests/crash --kills 200 -p no:xdist
 screenshots: setup tools ## take the pictures of README

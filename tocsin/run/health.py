@@ -11,7 +11,7 @@ from tocsin.errors import TocsinError
 from tocsin.ocsf import EVERYTHING, from_rows, identifiers, schemas
 from tocsin.settings import Settings
 from tocsin.store import Store
-from tocsin.store.sources import FeedHealth
+from tocsin.store.answers import FeedHealth
 
 SILENCE_RULE = "tocsin.feed_silent"
 _LEAST_FREE_BYTES = 1 << 30

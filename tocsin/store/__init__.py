@@ -5,6 +5,7 @@ Start at `Store.open`; its parts are attributes: `turns`, `events`, `findings`, 
 Several processes may open one data folder at a time; turns exclude each other by a lock.
 """
 
+from tocsin.store import answers
 from tocsin.store.accounts import User
 from tocsin.store.questions import (
     FindingFilter,
@@ -15,7 +16,7 @@ from tocsin.store.questions import (
     SqlLimits,
 )
 from tocsin.store.store import Store
-from tocsin.store.turns import Turn, Unseen
+from tocsin.store.turns import Turn
 
 __all__ = [
     "FindingFilter",
@@ -26,6 +27,6 @@ __all__ = [
     "SqlLimits",
     "Store",
     "Turn",
-    "Unseen",
     "User",
+    "answers",
 ]

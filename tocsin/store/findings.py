@@ -3,18 +3,20 @@
 import builtins
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Connection,
     Select,
     exists,
     func,
     select,
+    type_coerce,
 )
 from sqlalchemy.dialects.sqlite import insert
 
@@ -22,7 +24,7 @@ from tocsin import conditions
 from tocsin.ocsf import Scope, from_rows, schemas
 from tocsin.store import cursors, documents
 from tocsin.store.database import Database, raw
-from tocsin.store.moments import to_microseconds, without_zones
+from tocsin.store.moments import MICROSECOND, from_microseconds, to_microseconds, without_zones
 from tocsin.store.questions import FindingFilter, Page
 from tocsin.store.tables import (
     FINDING_ENTITIES,
@@ -147,6 +149,25 @@ class Findings:
         with self._database.read() as connection:
             rows = connection.execute(query.where(*_filters(which), *visible(scope)))
             return {severity: count for severity, count in rows}
+
+    def over_time(
+        self, which: FindingFilter, scope: Scope, width: timedelta
+    ) -> tuple[tuple[datetime, int, int], ...]:
+        """Return (begin, severity id, findings) of bars of `width` in which the last match fell.
+
+        Bars begin at multiples of `width` since 1970; empty ones are left out. Oldest first.
+        """
+        microseconds = type_coerce(FINDINGS.c.last_time, BigInteger)
+        begin = microseconds - microseconds % (width // MICROSECOND)
+        query = (
+            select(begin, FINDINGS.c.severity_id, func.count())
+            .where(*_filters(which), *visible(scope))
+            .group_by(begin, FINDINGS.c.severity_id)
+            .order_by(begin, FINDINGS.c.severity_id)
+        )
+        with self._database.read() as connection:
+            rows = connection.execute(query)
+            return tuple((from_microseconds(time), worst, many) for time, worst, many in rows)
 
     def count(self, which: FindingFilter, scope: Scope) -> int:
         """Return how many findings there are."""

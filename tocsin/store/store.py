@@ -77,6 +77,8 @@ class Store:
         except BaseException:
             database.close()
             raise
+        # The names of the database's own files.
+        durable.sync_folder(data.path)
         lake = Lake(data.lake, memory_limit=memory_limit, threads=threads)
         store = cls(data, database, lake, demo=demo)
         store.maintenance.sweep()

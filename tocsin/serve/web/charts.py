@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from tocsin.serve.web.ranges import TimeRange
-    from tocsin.store.events import Bucket
+    from tocsin.store.answers import Bucket
 
 Chart = dict[str, object]
 Stacks = Mapping[str, Sequence[int]]

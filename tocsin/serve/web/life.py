@@ -15,7 +15,7 @@ from tocsin.serve.web.permissions import Permission
 
 if TYPE_CHECKING:
     from tocsin.serve.web.console import Console, MetricView
-    from tocsin.store.sources import FeedHealth
+    from tocsin.store.answers import FeedHealth
 
 router = guarded_router()
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import groupby
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from tocsin.errors import UsageError
 from tocsin.incidents import Change, Incident, Status, transition
@@ -18,6 +18,7 @@ from tocsin.serve.web.event_lines import UNKNOWN_TIME
 if TYPE_CHECKING:
     from tocsin.ocsf import Entity
     from tocsin.serve.web.event_lines import Row
+    from tocsin.store.answers import Moment
 
 SHOWN_STEPS = 6
 MANY_EVENTS = 3
@@ -56,23 +57,6 @@ class Story:
     lasted: timedelta
 
 
-class MomentView(Protocol):
-    """One line of a timeline, as the store gives it."""
-
-    @property
-    def time(self) -> datetime: ...  # noqa: D102 -- words of `tocsin.store`
-    @property
-    def kind(self) -> str: ...  # noqa: D102
-    @property
-    def uid(self) -> str: ...  # noqa: D102
-    @property
-    def title(self) -> str: ...  # noqa: D102
-    @property
-    def severity_id(self) -> int: ...  # noqa: D102
-    @property
-    def actor(self) -> str: ...  # noqa: D102
-
-
 @dataclass(frozen=True, slots=True)
 class Beat:
     """One or several moments of the same kind and title in a row.
@@ -83,7 +67,7 @@ class Beat:
         count: how many.
     """
 
-    first: MomentView
+    first: Moment
     last_time: datetime
     count: int
 
@@ -115,7 +99,7 @@ def tell(incident: Incident, findings: "Sequence[Row]") -> Story:
     )
 
 
-def timeline(moments: Iterable[MomentView]) -> tuple[Day, ...]:
+def timeline(moments: Iterable[Moment]) -> tuple[Day, ...]:
     """Fold moments that repeat each other and part them by day, oldest first."""
     every = list(moments)
     found = {(each.time, each.title) for each in every if each.kind == "finding"}

@@ -14,7 +14,7 @@ from tocsin.serve.web.guard import console_of, operation, visitor_of
 from tocsin.serve.web.permissions import Permission
 
 if TYPE_CHECKING:
-    from tocsin.store.events import Events as StoredEvents
+    from tocsin.store.answers import Events as StoredEvents
 
 router = router_of("events")
 

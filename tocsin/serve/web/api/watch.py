@@ -18,8 +18,7 @@ from tocsin.serve.web.event_lines import Row, rows
 from tocsin.serve.web.guard import console_of, operation, visitor_of
 from tocsin.serve.web.permissions import ROLES, Permission
 from tocsin.store import FindingFilter
-from tocsin.store.findings import RuleCount
-from tocsin.store.sources import FeedHealth
+from tocsin.store.answers import FeedHealth, RuleCount
 
 router = router_of("sources and rules")
 

@@ -23,7 +23,7 @@ router = guarded_router()
 def sign_in_form(request: Request) -> Response:
     """Show the form; before the first user exists, the set-up instead."""
     if console_of(request).store.accounts.needs_setup():
-        return go("/set-up")
+        return go("/setup")
     back = safe_return(asked(request, "next", "/"))
     return go(back) if maybe_visitor(request) else _sign_in_page(request, back)
 
@@ -59,7 +59,7 @@ def sign_out(request: Request) -> Response:
     return answer
 
 
-@operation(router, "GET", "/set-up", Permission.ANYONE, include_in_schema=False)
+@operation(router, "GET", "/setup", Permission.ANYONE, include_in_schema=False)
 def set_up_form(request: Request) -> Response:
     """Show the form that takes the token printed at the first start."""
     if not console_of(request).store.accounts.needs_setup():
@@ -67,7 +67,7 @@ def set_up_form(request: Request) -> Response:
     return show_outside(request, "set_up.html", token=asked(request, "token"), name="", problem="")
 
 
-@operation(router, "POST", "/set-up", Permission.ANYONE, include_in_schema=False)
+@operation(router, "POST", "/setup", Permission.ANYONE, include_in_schema=False)
 def set_up(request: Request) -> Response:
     """Create the first admin and sign them in."""
     console, form = console_of(request), form_of(request)

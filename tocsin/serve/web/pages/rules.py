@@ -16,7 +16,7 @@ from tocsin.store import FindingFilter
 
 if TYPE_CHECKING:
     from tocsin.serve.web.console import RuleView
-    from tocsin.store.findings import RuleCount
+    from tocsin.store.answers import RuleCount
 
 router = guarded_router()
 

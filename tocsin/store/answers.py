@@ -1,0 +1,24 @@
+"""What the store answers with: the frozen things that its questions return, under one name."""
+
+from tocsin.store.accounts import User
+from tocsin.store.audit import AuditRow, AuditState
+from tocsin.store.events import Bucket, Events, Field
+from tocsin.store.findings import RuleCount
+from tocsin.store.incidents import Moment
+from tocsin.store.questions import Damage, Figures
+from tocsin.store.sources import FeedHealth, Volume
+
+__all__ = [
+    "AuditRow",
+    "AuditState",
+    "Bucket",
+    "Damage",
+    "Events",
+    "FeedHealth",
+    "Field",
+    "Figures",
+    "Moment",
+    "RuleCount",
+    "User",
+    "Volume",
+]
