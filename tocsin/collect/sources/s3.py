@@ -10,6 +10,7 @@ import pyarrow as pa
 from tocsin.collect.arrivals import Allowed, Arrivals, End
 from tocsin.collect.buckets import Account, Clients
 from tocsin.collect.listing import Listing, Standing
+from tocsin.collect.probing import probe_buckets, probe_queue
 from tocsin.collect.queue import Message, Queue
 from tocsin.collect.records import HISTORY, Span, fill
 from tocsin.errors import SettingsError
@@ -100,6 +101,17 @@ class S3:
             ended = [message for message in receipt if isinstance(message, Message)]
             if ended:
                 self._queue.delete(ended)
+
+    def examine(self) -> str:
+        """Ask once what `read` would ask, taking nothing; return a sentence for `tocsin doctor`.
+
+        Raises:
+            SourceError: it cannot be read; the text says why.
+        """
+        settings = self._settings
+        if settings.queue_url is not None:
+            return probe_queue(self._clients.sqs, settings.queue_url)
+        return probe_buckets(self._clients.s3, settings.buckets, settings.prefix)
 
     def _read_queue(self, queue_url: str) -> Iterator[RawBatch]:
         settings = self._settings
