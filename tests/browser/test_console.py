@@ -33,7 +33,7 @@ def test_the_first_visitor_sets_tocsin_up(browser: Browser, tmp_path: Path) -> N
             context = browser.new_context()
             page = context.new_page()
             trouble = watch(page, address)
-            page.goto(f"{address}/set-up?token={token}")
+            page.goto(f"{address}/setup?token={token}")
             page.fill("#name", "root")
             page.fill("#password", PASSWORD)
             page.fill("#again", PASSWORD)

@@ -152,6 +152,6 @@ def test_tls_adds_strict_transport_security(empty_store: Store) -> None:
         served(create_app(console_over(empty_store, is_tls=True))) as address,
         visitor(address) as client,
     ):
-        answer = client.get("/set-up")
+        answer = client.get("/setup")
 
     assert answer.headers["strict-transport-security"].startswith("max-age=")

@@ -87,7 +87,7 @@ def test_the_banner_is_on_every_page(empty_store: Store) -> None:
         served(create_app(console_over(empty_store, banner="This is the demo"))) as address,
         httpx.Client(base_url=address) as client,
     ):
-        assert "This is the demo" in client.get("/set-up").text
+        assert "This is the demo" in client.get("/setup").text
 
 
 def test_every_text_of_the_templates_goes_through_gettext() -> None:

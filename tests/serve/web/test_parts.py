@@ -2,12 +2,16 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
+from tests.serve.web import seed
+from tocsin.ocsf import EVERYTHING
 from tocsin.serve.web import charts, life, names, ranges, rendering, story
 from tocsin.serve.web.event_lines import at, fields
 from tocsin.serve.web.queries import clause
+from tocsin.store import FindingFilter, Store
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -59,7 +63,8 @@ def test_days_are_parted() -> None:
 
 def test_findings_stand_in_the_bar_of_their_time() -> None:
     span = ranges.parse("2026-11-23T00:00:00Z", "2026-11-24T00:00:00Z", NOON)
-    chart = charts.by_severity([(NOON, 5), (NOON, 3), (NOON.replace(tzinfo=None), 3)], span, "/x")
+    outside = NOON + timedelta(days=3)
+    chart = charts.by_severity([(NOON, 5, 1), (NOON, 3, 2), (outside, 3, 9)], span, "/x")
 
     starts = chart["starts"]
     assert isinstance(starts, list)
@@ -67,6 +72,21 @@ def test_findings_stand_in_the_bar_of_their_time() -> None:
     place = starts.index(int(NOON.timestamp() * 1000))
     assert {name: values[place] for name, values in series.items()} == {"Critical": 1, "Medium": 2}
     assert sum(map(sum, series.values())) == 3
+
+
+def test_the_store_counts_in_the_bars_that_the_chart_has(tmp_path: Path) -> None:
+    span = ranges.parse("24h", "", seed.NOW)
+    width = charts.bar_width(span)
+    with Store.open(tmp_path / "store") as store:
+        seed.fill(store)
+        which = FindingFilter(since=span.start)
+        counts = store.findings.over_time(which, EVERYTHING, width)
+        chart = charts.by_severity(counts, span, "/x")
+        found = store.findings.count(which, EVERYTHING)
+
+    series = [sum(each["values"]) for each in chart["series"]]  # type: ignore[attr-defined]
+    assert sum(series) == found == 11
+    assert [time.timestamp() % width.total_seconds() for time, _, _ in counts] == [0] * len(counts)
 
 
 def test_hours_without_records_are_zero() -> None:

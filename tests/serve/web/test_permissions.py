@@ -65,7 +65,7 @@ def _expected(role: str | None, method: str, path: str, permission: Permission) 
 
 
 def _is_sign_in(status: int, path: str, role: str | None) -> bool:
-    return status == 303 and role is None and path not in {"/sign-in", "/set-up"}
+    return status == 303 and role is None and path not in {"/sign-in", "/setup"}
 
 
 def _send(client: httpx.Client, role: str | None, method: str, path: str) -> int:
@@ -83,7 +83,7 @@ def _send(client: httpx.Client, role: str | None, method: str, path: str) -> int
 def test_a_viewer_changes_nothing(
     operations: list[tuple[str, str, Permission]], visitors: dict[str | None, httpx.Client]
 ) -> None:
-    doors = {"/sign-in", "/sign-out", "/set-up"}
+    doors = {"/sign-in", "/sign-out", "/setup"}
     changing = [(m, p) for m, p, _ in operations if m not in SAFE_METHODS and p not in doors]
 
     answers = {_send(visitors["viewer"], "viewer", method, path) for method, path in changing}

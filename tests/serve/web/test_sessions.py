@@ -37,10 +37,10 @@ def test_the_set_up_token_makes_the_first_administrator_once(empty_store: Store)
     with served(create_app(console_over(empty_store))) as address:
         with visitor(address) as client:
             before = client.get("/")
-            made = client.post("/set-up", data=form)
+            made = client.post("/setup", data=form)
             me = client.get("/api/v1/me").json()
         with visitor(address) as stranger:
-            again = stranger.post("/set-up", data={**form, "name": "other"})
+            again = stranger.post("/setup", data={**form, "name": "other"})
 
     assert before.headers["location"] == "/sign-in?next=%2F"
     assert (made.status_code, me["name"], me["role"]) == (303, "root", "admin")
@@ -58,11 +58,11 @@ def test_a_wrong_token_or_password_makes_nobody(empty_store: Store) -> None:
         {"name": ""},
     )
     with served(create_app(console_over(empty_store))) as address, visitor(address) as client:
-        statuses = [client.post("/set-up", data={**good, **change}).status_code for change in wrong]
+        statuses = [client.post("/setup", data={**good, **change}).status_code for change in wrong]
         shown = client.get("/sign-in")
 
     assert statuses == [400, 400, 400, 400]
-    assert shown.headers["location"] == "/set-up"
+    assert shown.headers["location"] == "/setup"
     assert empty_store.accounts.users() == ()
 
 

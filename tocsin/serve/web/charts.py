@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 from tocsin.serve.web import names, ranges
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from tocsin.serve.web.ranges import TimeRange
     from tocsin.store.answers import Bucket
 
@@ -16,30 +14,29 @@ Chart = dict[str, object]
 Stacks = Mapping[str, Sequence[int]]
 
 
-def by_severity(moments: Iterable[tuple[datetime, int]], span: "TimeRange", link: str) -> Chart:
+def by_severity(counts: Iterable[tuple[datetime, int, int]], span: "TimeRange", link: str) -> Chart:
     """Return stacked bars of how many of each severity fell into each stretch of time.
 
     Args:
-        moments: time and severity id of each finding.
+        counts: begin of a bar, severity id, how many; bars are `bar_width(span)` wide.
         span: first to last bar.
         link: where a click on a bar leads; the range of the bar is added.
     """
-    width = ranges.step(span.end - span.start, bars=48)
+    width = bar_width(span)
     starts = _starts(span, width)
-    counts = {severity: [0] * len(starts) for severity in sorted(names.SEVERITIES)}
-    for moment, severity in moments:
-        place = int((_aware(moment) - starts[0]) / width)
-        if severity in counts and 0 <= place < len(starts):
-            counts[severity][place] += 1
-    filled = {f"sev-{severity}": bars for severity, bars in counts.items() if any(bars)}
+    places = {start: place for place, start in enumerate(starts)}
+    bars = {severity: [0] * len(starts) for severity in sorted(names.SEVERITIES)}
+    for start, severity, count in counts:
+        if severity in bars and start in places:
+            bars[severity][places[start]] += count
+    filled = {f"sev-{severity}": values for severity, values in bars.items() if any(values)}
     captions = {f"sev-{severity}": caption for severity, caption in names.SEVERITIES.items()}
     return _bars(starts, width, filled, captions, link)
 
 
-def moments(findings: "pa.Table") -> list[tuple[datetime, int]]:
-    """Return time of the last match and severity id of each finding."""
-    columns = (findings.column(name).to_pylist() for name in ("last_time", "severity_id"))
-    return list(zip(*columns, strict=True))
+def bar_width(span: "TimeRange") -> timedelta:
+    """Return the width of the bars in which findings are counted over `span`."""
+    return ranges.step(span.end - span.start, bars=48)
 
 
 def histogram(buckets: "Sequence[Bucket]", span: "TimeRange", caption: str, link: str) -> Chart:

@@ -14,11 +14,11 @@ from tocsin.errors import UsageError
 from tocsin.incidents import Change, Incident, Status, transition
 from tocsin.serve.web import names
 from tocsin.serve.web.event_lines import UNKNOWN_TIME
+from tocsin.store.answers import Moment
 
 if TYPE_CHECKING:
     from tocsin.ocsf import Entity
     from tocsin.serve.web.event_lines import Row
-    from tocsin.store.answers import Moment
 
 SHOWN_STEPS = 6
 MANY_EVENTS = 3

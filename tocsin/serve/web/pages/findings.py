@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 router = guarded_router()
 
 PAGE_SIZE = 100
-TREND_FINDINGS = 5_000
 SHOWN_MATCHES = 50
 VIEWS = ("rules", "list")
 ALERTS = ("alerts", "quiet")
@@ -35,8 +34,7 @@ def finding_list(request: Request) -> Response:
     which = finding_filter(request, span)
     is_narrow = bool(which.rule_uid or which.entity or which.incident_uid)
     view = asked_one_of(request, "view", VIEWS, "list" if is_narrow else "rules")
-    newest = store.findings.list(which, scope, limit=TREND_FINDINGS).rows
-    moments = charts.moments(newest)
+    counts = store.findings.over_time(which, scope, charts.bar_width(span))
     cursor = asked(request, "cursor") or None
     page = store.findings.list(which, scope, limit=PAGE_SIZE, cursor=cursor)
     here = {name: value for name, value in request.query_params.items() if name != "cursor"}
@@ -51,7 +49,7 @@ def finding_list(request: Request) -> Response:
         cursor=page.cursor if view == "list" else None,
         count=store.findings.count(which, scope),
         by_severity=store.findings.by_severity(which, scope),
-        trend=charts.by_severity(moments, span, rendering.url("/findings", here, view=view)),
+        trend=charts.by_severity(counts, span, rendering.url("/findings", here, view=view)),
         rule=_rule(request, which.rule_uid or ""),
     )
 

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 router = guarded_router()
 
-TREND_FINDINGS = 5_000
 RECENT_INCIDENTS = 8
 COUNTED_INCIDENTS = 200
 TOP = 6
@@ -51,14 +50,13 @@ def _contents(request: Request) -> Values:
     store, now, span = console.store, console.now(), time_range(request)
     found = FindingFilter(since=span.start, until=span.end)
     recent = store.incidents.list(IncidentFilter(), scope, limit=COUNTED_INCIDENTS).rows
-    findings = store.findings.list(found, scope, limit=TREND_FINDINGS).rows
-    moments = charts.moments(findings)
+    counts = store.findings.over_time(found, scope, charts.bar_width(span))
     return {
         "active": "overview",
         "span": span,
         "by_severity": store.incidents.open_by_severity(scope),
         "by_status": store.incidents.by_status(scope),
-        "trend": charts.by_severity(moments, span, rendering.url("/findings")),
+        "trend": charts.by_severity(counts, span, rendering.url("/findings")),
         "finding_count": store.findings.count(found, scope),
         "top_rules": store.findings.by_rule(found, scope)[:TOP],
         "top_entities": top_entities(recent),
