@@ -312,7 +312,14 @@ def test_a_secret_that_cannot_be_read_says_why(write, tmp_path, token, message):
         ("data: ${1}", "tocsin.yaml:1: found `${` without a name"),
         ("data: a\0b", "tocsin.yaml"),
         ("web: {host: tocsin.example.org}", "is not loopback"),
-        ("feeds: [{name: a, kind: s3, source: x, buckets: []}]", "`buckets`: expected at least one"),
+        (
+            "web: {host: 0.0.0.0, tls: {certificate: a.pem, key: a.key}}",
+            "browsers elsewhere need a name for the pages: give `public_url`",
+        ),
+        (
+            "feeds: [{name: a, kind: s3, source: x, buckets: []}]",
+            "`buckets`: expected at least one",
+        ),
         ("feeds: [{name: 1, kind: file, source: x, path: y}]", "expected text; put it in quotes"),
         ("web: {port: 8701}", "pages and receivers both have port 8701"),
         ("web: {public_url: tocsin.example.org}", "an address such as https://"),

@@ -18,6 +18,7 @@ Keys: TypeAlias = tuple[str | int, ...]
 def cross_problems(tree: YamlValue) -> Iterator[tuple[Keys, str]]:
     """Yield place and message of every problem between settings."""
     yield from _open_listeners(tree)
+    yield from _unreachable_pages(tree)
     yield from _shared_port(tree)
     feeds = _part(tree, "feeds")
     listed = list(enumerate(feeds)) if isinstance(feeds, list) else []
@@ -37,6 +38,19 @@ def _open_listeners(tree: YamlValue) -> Iterator[tuple[Keys, str]]:
                 f"`{host}` is not loopback: give `tls` with `certificate` and `key`,"
                 " or listen on 127.0.0.1",
             )
+
+
+def _unreachable_pages(tree: YamlValue) -> Iterator[tuple[Keys, str]]:
+    """Pages answer only to the names they know, so that no foreign page can ask in their name."""
+    web = _part(tree, "web")
+    host = _part(web, "host")
+    is_open = isinstance(host, str) and not _is_loopback(host) and _part(web, "tls")
+    if is_open and not _part(web, "public_url"):
+        yield (
+            ("web", "host"),
+            "browsers elsewhere need a name for the pages: give `public_url`,"
+            " such as https://tocsin.example.org",
+        )
 
 
 def _is_loopback(host: str) -> bool:
