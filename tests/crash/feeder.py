@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 from tests.crash.ledger import Ledger
 
 TOKEN = "not-a-secret-only-for-crash-tests"
-BATCH = 20
-SENDERS = 3
+BATCH = 50
+SENDERS = 6
 TIMEOUT_SECONDS = 20.0
 
 

@@ -15,11 +15,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from tests.conftest import PROJECT
 from tests.crash.feeder import TOKEN, Feeder
 from tests.crash.ledger import USERS, Ledger
+from tests.store.tables import EVENTS, NOON, event, event_table, store_events, uid
 from tocsin.ocsf import EVERYTHING
 from tocsin.store import FindingFilter, IncidentFilter, SqlLimits, Store
 
@@ -198,3 +200,36 @@ def assert_sound(store: Store, ledger: Ledger) -> None:
 
 def name_of(row: dict[str, Any]) -> str:
     return str(row["entity"]["name"])
+
+
+def test_the_comparison_sees_what_is_lost_doubled_or_miscounted(tmp_path: Path) -> None:
+    """The oracle is worth something only if it can say no."""
+    ledger = Ledger(NOON)
+    names = ledger.make(2)
+    rows = [event(name) for name in names]
+    for row, name in zip(rows, names, strict=True):
+        row["metadata"] = {"uid": name, "original_event_uid": name}
+    schema = EVENTS.set(
+        EVENTS.get_field_index("metadata"),
+        pa.field(
+            "metadata", pa.struct([("uid", pa.string()), ("original_event_uid", pa.string())])
+        ),
+    )
+    with Store.open(tmp_path / "data") as store:
+        store_events(store, event_table(rows, schema))
+        assert_events(store, ledger)
+
+        double = {**rows[0], "event_uid": uid("another")}
+        store_events(store, event_table([double], schema))
+        with pytest.raises(AssertionError, match="stored twice"):
+            assert_events(store, ledger)
+
+        ledger.acknowledge(ledger.make(1))
+        with pytest.raises(AssertionError, match="acknowledged and lost"):
+            assert_events(store, ledger)
+
+        ledger.make(5)
+        with pytest.raises(AssertionError):
+            assert_findings(store, ledger)
+        with pytest.raises(AssertionError):
+            assert_incidents(store, ledger)
