@@ -1,6 +1,7 @@
 """What the pages show."""
 
 import re
+from pathlib import Path
 
 import httpx
 import pytest
@@ -13,6 +14,7 @@ from tests.serve.web.conftest import (
     served,
     signed_in,
 )
+from tocsin import settings
 from tocsin.ocsf import EVERYTHING
 from tocsin.serve.web import create_app
 from tocsin.store import FindingFilter, IncidentFilter, Store
@@ -57,6 +59,25 @@ def test_empty_pages_say_what_to_connect(empty_store: Store) -> None:
     assert "No event is stored yet. Connect a source" in search
 
 
+def test_the_settings_that_the_empty_page_shows_are_settings(
+    empty_store: Store, tmp_path: Path
+) -> None:
+    add_people(empty_store)
+    with (
+        served(create_app(console_over(empty_store))) as address,
+        signed_in(address, "viewer") as client,
+    ):
+        shown = re.search(r"<pre class=\"code\">(.*?)</pre>", client.get("/sources").text, re.S)
+    assert shown is not None
+    file = tmp_path / "tocsin.yaml"
+    file.write_text(shown[1])
+
+    environment = {"TOCSIN_DATA": str(tmp_path), "TOCSIN_PRODUCTION_TOKEN": "example " * 4}
+    loaded = settings.load(file, environment)
+
+    assert [feed.name for feed in loaded.feeds] == ["organization", "production", "archive"]
+
+
 def test_every_link_of_the_pages_leads_somewhere(admin: httpx.Client) -> None:
     seen: set[str] = set()
     waiting = list(PAGES)
@@ -95,7 +116,7 @@ def test_every_text_of_the_templates_goes_through_gettext() -> None:
 
     from tocsin.serve.web.rendering import HERE
 
-    allowed = re.compile(r"[jk]|Enter|Esc|sources: .*|api\.operation:.*|tocsin ingest --rejects")
+    allowed = re.compile(r"[jk]|Enter|Esc|feeds: .*|api\.operation:.*|tocsin ingest --rejects")
     for template in sorted((HERE / "templates").rglob("*.html")):
         if template.name == "icons.html":
             continue

@@ -41,18 +41,7 @@ def environment(asset_url: "Callable[[str], str]", language: str = "") -> Enviro
     )
     # jinja2.ext.i18n adds this method to the environment at run time.
     made.install_gettext_translations(translations, newstyle=True)  # type: ignore[attr-defined]
-    made.filters.update(
-        block=text.block,
-        clip=text.clip,
-        compact=compact,
-        duration=duration,
-        exact=exact,
-        json=json_text,
-        number=number,
-        plain=text.plain,
-        pretty=pretty,
-        visible=text.visible,
-    )
+    made.filters.update(_filters())
     made.globals.update(
         asset=asset_url,
         aware=aware,
@@ -63,6 +52,21 @@ def environment(asset_url: "Callable[[str], str]", language: str = "") -> Enviro
         url=url,
     )
     return made
+
+
+def _filters() -> "dict[str, Callable[..., object]]":
+    return {
+        "block": text.block,
+        "clip": text.clip,
+        "compact": compact,
+        "duration": duration,
+        "exact": exact,
+        "json": json_text,
+        "number": number,
+        "plain": text.plain,
+        "pretty": pretty,
+        "visible": text.visible,
+    }
 
 
 def url(path: str, query: Query | None = None, /, **more: object) -> str:
