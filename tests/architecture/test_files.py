@@ -24,6 +24,7 @@ BANNED_NAMES = {
 }
 NO_ROOMS = {
     "architecture",
+    "bad_input",
     "browser",
     "content",
     "corpora",

@@ -1,6 +1,8 @@
 """One turn over the shipped content and a real store."""
 
+import re
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -11,9 +13,11 @@ from hypothesis import strategies as st
 from tests.detect.rules import run_nothing
 from tests.run.batches import batch
 from tests.run.crank import NOW, call, counters, is_conserved, stopped_trail, stored, turned
+from tocsin import normalize
 from tocsin.detect import Verdict
 from tocsin.errors import StoreError
 from tocsin.ocsf import from_rows, schemas
+from tocsin.run import content
 from tocsin.run.pipeline import prepare, turn
 from tocsin.run.tools import Tools
 from tocsin.store import Store
@@ -203,3 +207,38 @@ def test_rules_that_fail_are_counted_and_stop_nothing(tools: Tools, store: Store
     failures = store.sources.failures(NOW - timedelta(days=1))
     assert report.events == 1
     assert {reason for _, reason, _ in failures} == {"not_run: no worker"}
+
+
+def test_rejects_are_replayed_after_their_mapping_is_mended(tools: Tools, store: Store):
+    text = content.mapping_texts()["content/mappings/aws.cloudtrail.yaml"]
+    narrow = re.sub(r"(?m)^accept: .*$", "accept: eventName = 'Nothing'", text)
+    strict = normalize.load_mapping(narrow, "narrow.yaml", content.macros_text())
+    broken = replace(tools, mappings={**tools.mappings, strict.source: strict})
+    one = batch(call(), stopped_trail(), b"{never readable", cursor="end")
+    turned(broken, store, one)
+    before = counters(store, "feed")
+
+    (again,) = store.rejects.replay()
+    report = turned(tools, store, again)
+
+    after = counters(store, "feed")
+    assert (before["events"], before["rejects"]) == (0, 3)
+    assert (report.events, report.findings, len(report.changed)) == (2, 1, 1)
+    assert (after["received"], after["events"], after["rejects"]) == (3, 2, 1)
+    assert is_conserved(after)
+    assert len(stored(store).rejects) == 1
+
+
+def test_two_processes_turn_one_after_the_other(tools: Tools, store: Store):
+    records = [call(user=f"user-{number}") for number in range(8)]
+    with Store.open(store.folder) as other, ThreadPoolExecutor(2) as pool:
+        turns = [
+            pool.submit(turned, tools, opened, batch(record, first=place, feed=opened_name))
+            for place, record in enumerate(records)
+            for opened, opened_name in ((store, "one"), (other, "two"))
+        ]
+        reports = [each.result(60) for each in turns]
+
+    assert sum(report.events for report in reports) == 8
+    assert sum(report.duplicates for report in reports) == 8
+    assert len(stored(store).events) == 8
