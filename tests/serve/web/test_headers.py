@@ -81,6 +81,16 @@ def test_only_named_files_are_kept_by_caches(admin: httpx.Client) -> None:
     assert page.headers["cache-control"] == "no-store"
 
 
+def test_only_files_are_packed(admin: httpx.Client) -> None:
+    packed = admin.get("/assets/base.css")
+    plain = admin.get("/assets/base.css", headers={"Accept-Encoding": "identity"})
+
+    assert packed.headers["content-encoding"] == "gzip"
+    assert "content-encoding" not in plain.headers
+    assert packed.text == plain.text
+    assert "content-encoding" not in admin.get("/").headers
+
+
 def test_pages_hold_no_script_and_no_style_of_their_own() -> None:
     for template in TEMPLATES.rglob("*.html"):
         text = template.read_text()

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from tests.serve.web import seed
-from tocsin.ocsf import EVERYTHING
+from tocsin.ocsf import EVERYTHING, Entity
 from tocsin.serve.web import charts, life, names, ranges, rendering, story
 from tocsin.serve.web.event_lines import at, fields
-from tocsin.serve.web.queries import clause
+from tocsin.serve.web.queries import about, clause
 from tocsin.store import FindingFilter, Store
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -118,6 +118,19 @@ def test_a_value_becomes_a_clause_that_means_itself(
     path: str, value: object, text: str | None, exclude: bool, expected: str
 ) -> None:
     assert clause(path, value, text, exclude) == expected
+
+
+@pytest.mark.parametrize(
+    ("entity", "expected"),
+    [
+        (Entity("user", "arn:aws:iam::1:user/al", "al"), 'actor.user.name:"al"'),
+        (Entity("user", "al"), 'actor.user.name:"al"'),
+        (Entity("address", "192.0.2.1", "x"), 'src_endpoint.ip:"192.0.2.1"'),
+        (Entity("pod", 'a "b"'), '"a \\"b\\""'),
+    ],
+)
+def test_an_entity_leads_to_its_events(entity: Entity, expected: str) -> None:
+    assert about(entity) == expected
 
 
 # --- rows -----------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """The files of the pages, read once: named by content, cached for ever, no path to walk out of."""
 
+import gzip
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -26,9 +27,10 @@ _TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """One file: its bytes, media type, and the start of their hash."""
+    """One file: its bytes, plain and packed, their media type, and the start of their hash."""
 
     content: bytes
+    packed: bytes
     media_type: str
     version: str
 
@@ -68,13 +70,17 @@ def routes(assets: Assets) -> APIRouter:
             raise HTTPException(404)
         is_named = request.query_params.get("v") == found.version
         cache = FOREVER if is_named else "no-cache"
-        return Response(
-            found.content, media_type=found.media_type, headers={"Cache-Control": cache}
-        )
+        headers = {"Cache-Control": cache, "Vary": "Accept-Encoding"}
+        # Only these files are packed: in pages, a token stands beside text that others choose.
+        if "gzip" not in request.headers.get("accept-encoding", ""):
+            return Response(found.content, media_type=found.media_type, headers=headers)
+        headers["Content-Encoding"] = "gzip"
+        return Response(found.packed, media_type=found.media_type, headers=headers)
 
     return router
 
 
 def _read(path: Path) -> Asset:
     content = path.read_bytes()
-    return Asset(content, _TYPES[path.suffix], sha256(content).hexdigest()[:12])
+    packed = gzip.compress(content, mtime=0)
+    return Asset(content, packed, _TYPES[path.suffix], sha256(content).hexdigest()[:12])

@@ -43,6 +43,7 @@ def environment(asset_url: "Callable[[str], str]", language: str = "") -> Enviro
     made.install_gettext_translations(translations, newstyle=True)  # type: ignore[attr-defined]
     made.filters.update(_filters())
     made.globals.update(
+        about=queries.about,
         asset=asset_url,
         aware=aware,
         clause=queries.clause,
