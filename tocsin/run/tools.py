@@ -1,7 +1,7 @@
 """What a turn works with."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ class Tools:
     """
 
     settings: "Settings"
-    mappings: "Mapping[str, normalize.Mapping]"
-    rules: "detect.RuleSet"
+    mappings: "Mapping[str, normalize.Mapping]" = field(repr=False)
+    rules: "detect.RuleSet" = field(repr=False)
     checks: "tuple[posture.Check, ...]"
     run_python: "detect.RunPython"
     never_link: frozenset[str]
