@@ -6,7 +6,7 @@ import json
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.serve.web import seed
@@ -32,6 +32,7 @@ def test_no_cell_starts_a_formula(formula: str) -> None:
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=50))
+@example("\x1f|")
 def test_any_text_stays_one_cell_and_is_no_formula(value: str) -> None:
     [cells] = parse("".join(csv_lines([value, "next"], [])))
 

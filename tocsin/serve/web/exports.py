@@ -6,11 +6,11 @@ There is one way to write CSV here and no switch to turn its care off.
 import csv
 import io
 from collections.abc import Iterable, Iterator
+from itertools import dropwhile
 
 # A cell that starts with one of these is a formula to some spreadsheet. Full-width forms count too:
 # Excel reads them as their plain ones. Source: OWASP, CSV Injection.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%", "＝", "＋", "－", "＠")
-_LEADING_BLANKS = " \u00a0\u200b\ufeff\x00"
 
 
 def csv_lines(header: Iterable[str], rows: Iterable[Iterable[object]]) -> Iterator[str]:
@@ -23,8 +23,13 @@ def csv_lines(header: Iterable[str], rows: Iterable[Iterable[object]]) -> Iterat
 def safe_cell(value: object) -> str:
     """Return the text of a cell; one that a spreadsheet would run starts with an apostrophe."""
     text = "" if value is None else str(value)
-    stripped = text.lstrip(_LEADING_BLANKS)
-    return f"'{text}" if stripped.startswith(_FORMULA_STARTS) or text != stripped else text
+    # What stands before the first character that is seen, some spreadsheets pass over.
+    seen = "".join(dropwhile(_is_unseen, text))
+    return f"'{text}" if seen.startswith(_FORMULA_STARTS) or seen != text else text
+
+
+def _is_unseen(character: str) -> bool:
+    return character.isspace() or not character.isprintable()
 
 
 def _line(cells: Iterable[object]) -> str:
