@@ -139,6 +139,18 @@ def test_a_reader_that_leaves_is_no_fault(data: Path):
     assert (ended.stdout, ended.stderr) == (b"{", b"")
 
 
+def drained(descriptor: int) -> str:
+    """Return everything that a terminal shows until nobody writes to it any more."""
+    pieces = []
+    try:
+        while piece := os.read(descriptor, 65536):
+            pieces.append(piece)
+    except OSError:
+        pass  # Linux says that nobody holds the other end.
+    os.close(descriptor)
+    return re.sub(r"\x1b\[[?0-9;]*[a-zA-Z]", "", b"".join(pieces).decode())
+
+
 def on_terminal(width: int, *arguments: object) -> str:
     """Return what a command prints to a terminal of this width."""
     ours, theirs = pty.openpty()
@@ -147,15 +159,29 @@ def on_terminal(width: int, *arguments: object) -> str:
         command(*arguments), stdout=theirs, stderr=subprocess.DEVNULL, cwd=PROJECT, env=environ
     )
     os.close(theirs)
-    pieces = []
-    try:
-        while piece := os.read(ours, 65536):
-            pieces.append(piece)
-    except OSError:
-        pass  # Linux says that nobody holds the other end any more.
+    shown = drained(ours)
     child.wait(60)
-    os.close(ours)
-    return re.sub(r"\x1b\[[0-9;]*m", "", b"".join(pieces).decode())
+    return shown
+
+
+def test_results_reach_a_file_while_the_terminal_shows_a_bar(trail: Path, tmp_path: Path):
+    ours, theirs = pty.openpty()
+    with (tmp_path / "out.jsonl").open("wb") as out:
+        child = subprocess.Popen(
+            command("detect", trail, "--source", "aws.cloudtrail"),
+            stdout=out,
+            stderr=theirs,
+            cwd=PROJECT,
+            env=os.environ | {"TERM": "xterm"},
+        )
+    os.close(theirs)
+    shown = drained(ours)
+    child.wait(60)
+
+    lines = (tmp_path / "out.jsonl").read_text().splitlines()
+    assert [json.loads(line)["class_uid"] for line in lines] == [2004, 2004]
+    assert "class_uid" not in shown
+    assert "Detecting" in shown and "2 findings" in shown
 
 
 @pytest.mark.parametrize("width", [100, 160])

@@ -23,11 +23,15 @@ def progress_bar(label: str) -> Iterator[Advance]:
         TimeRemainingColumn,
     )
 
-    text = TextColumn("{task.description}")
-    console = Console(stderr=True, highlight=False)
-    bar = Progress(
-        text, BarColumn(), DownloadColumn(), TimeRemainingColumn(), console=console, transient=True
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TimeRemainingColumn(),
     )
+    console = Console(stderr=True, highlight=False)
+    # Results must reach the file or program behind standard output, not the console of the bar.
+    bar = Progress(*columns, console=console, transient=True, redirect_stdout=False)
     task = bar.add_task(label, total=None)
     with bar:
         yield lambda done, total: bar.update(task, completed=done, total=total)
