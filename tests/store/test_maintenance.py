@@ -217,6 +217,7 @@ def test_a_healthy_store_has_no_damage(store: Store) -> None:
     fill(store)
 
     assert store.maintenance.fsck() == ()
+    assert store.maintenance.glance() == ()
 
 
 def whats(store: Store, *, repair: bool = False) -> str:
@@ -228,6 +229,7 @@ def test_fsck_names_a_file_that_is_gone(store: Store) -> None:
     files(store)[0].unlink()
 
     assert "the file is gone" in whats(store)
+    assert "the file is gone" in store.maintenance.glance()[0].what
 
 
 @pytest.mark.parametrize("place", [4, -20])

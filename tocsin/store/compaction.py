@@ -1,4 +1,4 @@
-"""Merge many small event files into few sorted ones.
+"""Merge many small event files into few large ones.
 
 A file of every turn would soon be hundreds of thousands. Files of one source, day, day of receipt
 and shape are merged when ten of about the same size have gathered, so each event is written again
@@ -11,11 +11,12 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 from sqlalchemy import Connection, insert, select
 
 from tocsin.errors import StoreError
-from tocsin.store import durable, files, lake, segments
+from tocsin.store import durable, files, segments
 from tocsin.store.database import Database
 from tocsin.store.folder import DataFolder
 from tocsin.store.segments import Segment
@@ -27,9 +28,6 @@ GATHERED = 10
 MOST_FILES = 64
 MOST_ROWS = 500_000
 """A file of this many rows is not merged any more."""
-
-MEMORY_LIMIT = "192MB"
-MERGE_SECONDS = 600.0
 
 
 def compact(folder: DataFolder, database: Database, now: datetime, max_files: int) -> int:
@@ -81,7 +79,7 @@ def _merge(folder: DataFolder, database: Database, group: list[Segment], now: da
     path = folder.lake / relative
     rows = sum(segment.rows for segment in group)
     with durable.new_file(path) as temporary:
-        _write_sorted(folder, group, temporary)
+        _write_merged(folder.lake, group, temporary)
         written = pq.read_metadata(temporary).num_rows
         if written != rows:
             raise StoreError(
@@ -102,17 +100,24 @@ def _merge(folder: DataFolder, database: Database, group: list[Segment], now: da
         connection.execute(insert(SEGMENTS).values(**row, turn_id=0))
 
 
-def _write_sorted(folder: DataFolder, group: list[Segment], target: Path) -> None:
-    engine = lake.connect(MEMORY_LIMIT, 1)
-    try:
-        # Sorting may spill; what it spills lies beside the lake, and goes with the engine.
-        engine.execute(f"SET temp_directory = {lake.literal(str(folder.path / 'spill'))}")
-        source = lake.read_parquet(folder.lake, group)
-        statement = (
-            f"COPY (SELECT * EXCLUDE (filename) FROM {source} ORDER BY time)"
-            f" TO {lake.literal(str(target))}"
-            f" (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {segments.ROW_GROUP_ROWS})"
-        )
-        lake.answer(engine, statement, (), MERGE_SECONDS)
-    finally:
-        engine.close()
+def _write_merged(lake: Path, group: Iterable[Segment], target: Path) -> None:
+    """Write the rows of files in order of time, sorted within each row group.
+
+    Row group by row group: a sort of all rows at once would need them all in memory. Files of live
+    traffic hardly overlap, so what comes out is nearly sorted as a whole.
+    """
+    with segments.Writer(target) as writer:
+        waiting: list[pa.Table] = []
+        for table in _tables(lake, group):
+            waiting.append(table)
+            if sum(part.num_rows for part in waiting) >= segments.ROW_GROUP_ROWS:
+                writer.write(segments.sorted_by_time(pa.concat_tables(waiting)))
+                waiting = []
+        if waiting:
+            writer.write(segments.sorted_by_time(pa.concat_tables(waiting)))
+
+
+def _tables(lake: Path, group: Iterable[Segment]) -> Iterator[pa.Table]:
+    for segment in group:
+        for batch in segments.batches(lake / segment.path):
+            yield pa.Table.from_batches([batch])

@@ -6,11 +6,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from sqlalchemy import Connection, delete, insert, select
 
 from tocsin.errors import StoreError
-from tocsin.store import keys
+from tocsin.store import keys, segments
 from tocsin.store.database import Database, raw
 from tocsin.store.folder import DataFolder, Lock
 from tocsin.store.tables import RETIRED, SEGMENTS
@@ -86,12 +85,8 @@ def key_batches(path: Path) -> Iterator[list[keys.Key]]:
     Raises:
         StoreError: the file cannot be read.
     """
-    try:
-        with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(FORGOTTEN_AT_ONCE, columns=KEY_COLUMNS):
-                yield keys.event_keys(pa.Table.from_batches([batch]))
-    except (OSError, pa.ArrowException) as error:
-        raise StoreError(f"{path} cannot be read: {error}") from error
+    for batch in segments.batches(path, KEY_COLUMNS, FORGOTTEN_AT_ONCE):
+        yield keys.event_keys(pa.Table.from_batches([batch]))
 
 
 def retire(connection: Connection, paths: Iterable[str], now: datetime, *, forgets: bool) -> None:

@@ -1,6 +1,6 @@
 """Compare what the state says with what is there."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 from sqlalchemy import Connection, Row, func, select
 
 from tocsin.errors import StoreError
-from tocsin.store import audit, documents, files, keys, sources
+from tocsin.store import audit, documents, files, keys, segments, sources
 from tocsin.store.database import Database, raw
 from tocsin.store.folder import DataFolder
 from tocsin.store.questions import Damage
@@ -22,7 +22,8 @@ FROM_BACKUP = "restore from a backup: `tocsin restore`"
 def check(folder: DataFolder, database: Database, *, repair: bool) -> list[Damage]:
     """Return everything that does not fit; with `repair`, mend what can be mended safely.
 
-    The upkeep lock must be held: otherwise files vanish meanwhile that a merge has replaced.
+    Every row is read: minutes for many millions. The upkeep lock must be held: otherwise files
+    vanish meanwhile that a merge has replaced.
     """
     found: list[Damage] = []
     with database.read() as connection:
@@ -30,19 +31,49 @@ def check(folder: DataFolder, database: Database, *, repair: bool) -> list[Damag
         found += _audit(connection)
         found += _counters(connection)
         found += _incidents(connection)
-        segments = [Segment.of(row) for row in connection.execute(select(SEGMENTS))]
-    whole = []
-    for segment in segments:
-        problem = _file_problem(folder.lake / segment.path, segment)
-        if problem:
-            found.append(Damage(f"{segment.path}: {problem}", FROM_BACKUP, repaired=False))
-        else:
-            whole.append(segment)
-    found += _keys(folder, database, whole, repair=repair)
-    if len(whole) == len(segments):
+    named, lost = _files(folder, database, _rows_read)
+    found += lost
+    found += _keys(folder, database, named, repair=repair)
+    if not lost:
         found += _numbers(database)
     found += _orphans(folder, database, repair=repair)
     return found
+
+
+def glance(folder: DataFolder, database: Database) -> list[Damage]:
+    """Return what shows without reading rows: seconds, however much is stored."""
+    with database.read() as connection:
+        found = [*_counters(connection)]
+    _, lost = _files(folder, database, _rows_said)
+    return found + lost
+
+
+def _files(
+    folder: DataFolder, database: Database, rows_of: Callable[[Path], int]
+) -> tuple[list[Segment], list[Damage]]:
+    """Return the files of the manifest that are whole, and what is wrong with the others."""
+    with database.read() as connection:
+        named = [Segment.of(row) for row in connection.execute(select(SEGMENTS))]
+    whole, lost = [], []
+    for segment in named:
+        problem = _file_problem(folder.lake / segment.path, segment, rows_of)
+        if problem:
+            lost.append(Damage(f"{segment.path}: {problem}", FROM_BACKUP, repaired=False))
+        else:
+            whole.append(segment)
+    return whole, lost
+
+
+def _rows_read(path: Path) -> int:
+    return sum(batch.num_rows for batch in segments.batches(path))
+
+
+def _rows_said(path: Path) -> int:
+    try:
+        rows: int = pq.read_metadata(path).num_rows
+    except (OSError, pa.ArrowException) as error:
+        raise StoreError(f"{path}: {error}") from error
+    return rows
 
 
 def _database(connection: Connection) -> Iterator[Damage]:
@@ -85,25 +116,24 @@ def _incidents(connection: Connection) -> Iterator[Damage]:
             yield Damage(f"incident {row.uid}: {error}", FROM_BACKUP, repaired=False)
 
 
-def _file_problem(path: Path, segment: Segment) -> str:
+def _file_problem(path: Path, segment: Segment, rows_of: Callable[[Path], int]) -> str:
     if not path.exists():
         return "the file is gone"
     size = path.stat().st_size
     if size != segment.size_bytes:
         return f"{size} bytes instead of {segment.size_bytes}"
     try:
-        with pq.ParquetFile(path) as file:
-            rows = sum(batch.num_rows for batch in file.iter_batches())
-    except (OSError, pa.ArrowException) as error:
+        rows = rows_of(path)
+    except StoreError as error:
         return f"it cannot be read ({error})"
     return "" if rows == segment.rows else f"{rows} rows instead of {segment.rows}"
 
 
 def _keys(
-    folder: DataFolder, database: Database, segments: list[Segment], *, repair: bool
+    folder: DataFolder, database: Database, whole: list[Segment], *, repair: bool
 ) -> Iterator[Damage]:
     missing = 0
-    for segment in segments:
+    for segment in whole:
         for batch in files.key_batches(folder.lake / segment.path):
             with database.look_up() as connection:
                 lost = set(batch) - keys.stored(connection, batch)

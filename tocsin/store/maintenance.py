@@ -60,10 +60,19 @@ class Maintenance:
     def fsck(self, *, repair: bool = False) -> tuple[Damage, ...]:
         """Compare files, manifest, keys, counters, audit chain and database with each other.
 
-        Turns may go on; files that no turn knows are only looked for where none is under way.
+        Every row is read. Turns may go on; files that no turn knows are only looked for where none
+        is under way.
         """
         with self._folder.upkeep_lock.hold():
             return tuple(fsck.check(self._folder, self._database, repair=repair))
+
+    def glance(self) -> tuple[Damage, ...]:
+        """Return the damage that shows in seconds: files that are gone or cut, counters.
+
+        While other upkeep is under way, nothing is looked at.
+        """
+        with held(self._folder.upkeep_lock) as is_held:
+            return tuple(fsck.glance(self._folder, self._database)) if is_held else ()
 
     def backup(self, target: Path) -> None:
         """Copy the whole store as of one moment to the new folder `target`; turns go on.

@@ -5,10 +5,12 @@ transaction. Row groups are cut by time, so that a question about an hour skips 
 """
 
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
+from itertools import islice
+from operator import le
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 from urllib.parse import quote
@@ -19,12 +21,14 @@ import pyarrow.parquet as pq
 from sqlalchemy import Connection, Row, insert
 from sqlalchemy.dialects.sqlite import insert as upsert
 
+from tocsin.errors import StoreError
 from tocsin.store import durable
 from tocsin.store.columns import integers
 from tocsin.store.moments import DAY_MICROSECONDS, EPOCH, HOUR_MICROSECONDS, from_microseconds
 from tocsin.store.tables import SEGMENTS, SHAPES
 
-ROW_GROUP_ROWS = 65_536
+ROW_GROUP_ROWS = 20_000
+READ_ROWS = 5_000
 SortKey: TypeAlias = tuple[str, Literal["ascending", "descending"]]
 COMPRESSION_LEVEL = 1
 UNREPEATED = frozenset({"event_uid", "raw_data", "uid", "original_event_uid", "position", "raw"})
@@ -87,8 +91,8 @@ def write_one(lake: Path, source: str, events: pa.Table) -> Segment:
     name = f"{from_microseconds(received):%Y%m%dT%H%M%S}-{secrets.token_hex(8)}.parquet"
     relative = Path(folder_of(source, day)) / name
     path = lake / relative
-    with durable.new_file(path) as temporary:
-        _write_parquet(events, temporary)
+    with durable.new_file(path) as temporary, Writer(temporary) as writer:
+        writer.write(events)
     return Segment(
         path=str(relative),
         source=source,
@@ -147,6 +151,53 @@ def _by_schema(tables: Iterable[pa.Table]) -> list[pa.Table]:
     return [pa.concat_tables(group) for group in groups.values()]
 
 
+def batches(
+    path: Path, columns: Sequence[str] | None = None, rows: int = READ_ROWS
+) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of an event file, few at a time: files are larger than memory should be.
+
+    Raises:
+        StoreError: the file cannot be read.
+    """
+    try:
+        with pq.ParquetFile(path, pre_buffer=False) as file:
+            wanted = None if columns is None else list(columns)
+            yield from file.iter_batches(rows, columns=wanted, use_threads=False)
+    except (OSError, pa.ArrowException) as error:
+        raise StoreError(f"{path} cannot be read ({error}): run `tocsin fsck`") from error
+    finally:
+        pa.default_memory_pool().release_unused()
+
+
+class Writer:
+    """Writes one event file; the schema is that of the first rows."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._writer: pq.ParquetWriter | None = None
+
+    def __enter__(self) -> "Writer":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._writer is not None:
+            self._writer.close()
+
+    def write(self, events: pa.Table) -> None:
+        """Append rows, in row groups of `ROW_GROUP_ROWS` at most."""
+        if self._writer is None:
+            self._writer = _parquet_writer(self._path, events.schema)
+        self._writer.write_table(events, row_group_size=ROW_GROUP_ROWS)
+
+
+def sorted_by_time(events: pa.Table) -> pa.Table:
+    """Return the rows in order of time."""
+    times = integers(events.column("time"))
+    if all(map(le, times, islice(times, 1, None))):
+        return events
+    return events.take(pc.sort_indices(events.select(["time"]), sort_keys=[("time", "ascending")]))
+
+
 def _by_day(table: pa.Table) -> Iterator[pa.Table]:
     """Yield the rows of each day of events and day of receipt.
 
@@ -171,20 +222,18 @@ def _by_day(table: pa.Table) -> Iterator[pa.Table]:
         offset += count
 
 
-def _write_parquet(events: pa.Table, path: Path) -> None:
-    leaves = _leaves(events.schema)
-    repeated = [leaf for leaf in leaves if leaf.rsplit(".", 1)[-1] not in UNREPEATED]
-    with pq.ParquetWriter(
+def _parquet_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    repeated = [leaf for leaf in _leaves(schema) if leaf.rsplit(".", 1)[-1] not in UNREPEATED]
+    return pq.ParquetWriter(
         path,
-        events.schema,
+        schema,
         compression="zstd",
         compression_level=COMPRESSION_LEVEL,
         use_dictionary=repeated,
         write_statistics=["time", "received_time", "class_uid", "activity_id", "severity_id"],
         store_schema=False,
         version="2.6",
-    ) as writer:
-        writer.write_table(events, row_group_size=ROW_GROUP_ROWS)
+    )
 
 
 def _leaves(schema: pa.Schema) -> Iterator[str]:
