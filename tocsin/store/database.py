@@ -5,7 +5,7 @@ One connection writes, with a large cache; a few others read, each on a snapshot
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -98,6 +98,20 @@ def driver(connection: object) -> sqlite3.Connection:
 def raw(connection: Connection) -> sqlite3.Connection:
     """Return SQLite's own connection inside the transaction of `connection`, for bulk writes."""
     return driver(connection.connection.driver_connection)
+
+
+def add_new(connection: Connection, table: str, rows: Iterable[Sequence[object]]) -> None:
+    """Insert rows in bulk, inside the transaction of `connection`; those that are there stay.
+
+    Args:
+        connection: writing.
+        table: its name, of our own making.
+        rows: values in the order of its columns.
+    """
+    values = list(rows)
+    if values:
+        marks = ", ".join("?" for _ in values[0])
+        raw(connection).executemany(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", values)
 
 
 @contextmanager

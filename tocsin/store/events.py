@@ -134,12 +134,12 @@ class Events:
 
     def many(self, uids: Sequence[str], scope: Scope) -> pa.Table:
         """Return the events with these identifiers that still exist, oldest first."""
+        by_key = {keys.key_of(uid): uid for uid in uids}
         hours: dict[int, list[str]] = {}
         with self._database.read() as connection:
-            for uid in dict.fromkeys(uids):
-                # The key knows the hour, the hour the files: no file is opened in vain.
-                for hour in keys.hours_of(raw(connection), keys.key_of(uid)):
-                    hours.setdefault(hour, []).append(uid)
+            # The key knows the hour, the hour the files: no file is opened in vain.
+            for hour, key in keys.hours_of(raw(connection), list(by_key)):
+                hours.setdefault(hour, []).append(by_key[key])
         timeless = hours.pop(keys.TIMELESS, [])
         parts = [self._in_hours(hours, scope), self._anywhere(timeless, scope)]
         return pa.concat_tables(parts, promote_options="permissive").sort_by("time")

@@ -23,7 +23,7 @@ from sqlalchemy.dialects.sqlite import insert
 from tocsin import conditions
 from tocsin.ocsf import Scope, from_rows, schemas
 from tocsin.store import cursors, documents
-from tocsin.store.database import Database, raw
+from tocsin.store.database import Database, add_new
 from tocsin.store.moments import MICROSECOND, from_microseconds, to_microseconds, without_zones
 from tocsin.store.questions import FindingFilter, Page
 from tocsin.store.tables import (
@@ -247,7 +247,7 @@ def _upsert(connection: Connection, row: dict[str, Any], now: datetime) -> None:
         )
     )
     concerned = {values["entity_uid"], *(link["uid"] for link in links)} - {""}
-    _add(connection, "finding_entities", [(uid, row["uid"]) for uid in sorted(concerned)])
+    add_new(connection, "finding_entities", [(uid, row["uid"]) for uid in sorted(concerned)])
 
 
 def _record_matches(
@@ -263,7 +263,7 @@ def _record_matches(
             # A correlation, or another tool, names events that no rule of this turn matched.
             if (row["uid"], event) not in pairs and not _is_match(connection, row["uid"], event):
                 found.append((row["uid"], to_microseconds(row["last_time"]), event))
-    _add(connection, "matches", sorted(found))
+    add_new(connection, "matches", sorted(found))
 
 
 def _is_match(connection: Connection, finding: str, event: str) -> bool:
@@ -289,19 +289,12 @@ def _record_namespaces(
         for uid in row["event_uids"]
         for namespace in namespaces.get(uid, ())
     }
-    _add(connection, "finding_namespaces", sorted(pairs))
+    add_new(connection, "finding_namespaces", sorted(pairs))
 
 
 def _namespaces(event: Mapping[str, Any]) -> set[str]:
     found = (value for path in NAMESPACE_PATHS for value in conditions.lookup(event, path))
     return {value for value in found if isinstance(value, str) and value}
-
-
-def _add(connection: Connection, table: str, rows: Iterable[tuple[object, ...]]) -> None:
-    values = builtins.list(rows)
-    if values:
-        marks = ", ".join("?" for _ in values[0])
-        raw(connection).executemany(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", values)
 
 
 def _filters(which: FindingFilter) -> builtins.list[ColumnElement[bool]]:

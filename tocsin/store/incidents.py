@@ -14,7 +14,7 @@ from tocsin.errors import StoreError, UsageError
 from tocsin.incidents import Change, Incident, transition
 from tocsin.ocsf import Scope
 from tocsin.store import audit, cursors, documents
-from tocsin.store.database import Database
+from tocsin.store.database import Database, add_new
 from tocsin.store.findings import visible as visible_findings
 from tocsin.store.questions import IncidentFilter, Page
 from tocsin.store.tables import (
@@ -204,15 +204,13 @@ def _row(incident: Incident) -> dict[str, Any]:
 
 
 def _tie(connection: Connection, incident: Incident) -> None:
-    for entity in dict.fromkeys(entity.uid for entity in incident.entities if entity.uid):
-        row = {"entity_uid": entity, "incident_uid": incident.uid}
-        connection.execute(insert(INCIDENT_ENTITIES).values(row).on_conflict_do_nothing())
+    entities = dict.fromkeys(entity.uid for entity in incident.entities if entity.uid)
+    add_new(connection, "incident_entities", [(entity, incident.uid) for entity in entities])
     if incident.merged_into:
         _move_findings(connection, incident)
         return
-    for finding in incident.finding_uids:
-        row = {"incident_uid": incident.uid, "finding_uid": finding}
-        connection.execute(insert(INCIDENT_FINDINGS).values(row).on_conflict_do_nothing())
+    pairs = [(incident.uid, finding) for finding in incident.finding_uids]
+    add_new(connection, "incident_findings", pairs)
 
 
 def _move_findings(connection: Connection, absorbed: Incident) -> None:

@@ -2,15 +2,14 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import pyarrow as pa
 from sqlalchemy import Connection, delete, func, select
-from sqlalchemy.dialects.sqlite import insert
 
 from tocsin.ocsf import EVERYTHING, RawBatch, Scope, empty, from_rows, identifiers, schemas
 from tocsin.store import cursors
-from tocsin.store.database import Database
+from tocsin.store.columns import integers
+from tocsin.store.database import Database, raw
 from tocsin.store.moments import without_zones
 from tocsin.store.questions import Page
 from tocsin.store.tables import REJECTS
@@ -165,15 +164,22 @@ def known(connection: Connection, wanted: Iterable[str]) -> set[str]:
 
 def record(connection: Connection, feed: str, rejects: pa.Table) -> None:
     """Store rejects in their commit; one that is stored already gets the new reason."""
-    rows: list[dict[str, Any]] = [
-        {**row, "uid": uid, "feed": feed}
-        for uid, row in zip(uids(rejects), rejects.to_pylist(), strict=True)
+    if not rejects.num_rows:
+        return
+    names = [column.name for column in REJECTS.c]
+    times = integers(rejects.column("received_time"))
+    found = zip(uids(rejects), times, rejects.to_pylist(), strict=True)
+    rows = [
+        tuple({**row, "uid": uid, "feed": feed, "received_time": time}[name] for name in names)
+        for uid, time, row in found
     ]
-    for row in rows:
-        new = insert(REJECTS).values(row)
-        connection.execute(
-            new.on_conflict_do_update(index_elements=["uid"], set_={"reason": new.excluded.reason})
-        )
+    marks = ", ".join("?" for _ in names)
+    # In bulk: a sender of garbage must not hold up the others.
+    raw(connection).executemany(
+        f"INSERT INTO rejects VALUES ({marks})"
+        " ON CONFLICT (uid) DO UPDATE SET reason = excluded.reason",
+        rows,
+    )
 
 
 def remove(connection: Connection, gone: Iterable[str]) -> None:
