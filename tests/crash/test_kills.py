@@ -192,7 +192,7 @@ def assert_incidents(store: Store, ledger: Ledger) -> None:
 
 
 def assert_sound(store: Store, ledger: Ledger) -> None:
-    for feed in store.sources.list(ledger.now):
+    for feed in store.sources.list(EVERYTHING, ledger.now):
         parts = feed.events + feed.findings + feed.resources + feed.duplicates + feed.rejects
         assert feed.received == parts, feed
     assert store.maintenance.fsck() == ()

@@ -92,6 +92,6 @@ def assert_whole(folder: Path, acknowledged: list[int], point: Point) -> None:
         assert [row["match_count"] for row in rows] == [TURNS // FINDINGS] * FINDINGS, point
         (incident,) = store.incidents.list(IncidentFilter(), EVERYTHING).rows
         assert (incident.finding_count, incident.match_count) == (FINDINGS, TURNS), point
-        feed = store.sources.list(NOON)[0]
+        feed = store.sources.list(EVERYTHING, NOON)[0]
         assert (feed.events, feed.duplicates) == (TURNS * EACH, 0), point
         assert store.maintenance.fsck() == (), point

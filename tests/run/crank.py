@@ -87,13 +87,13 @@ def stored(store: Store) -> Stored:
         sorted(events["event_uid"].to_pylist()) if events.num_rows else [],
         findings.to_pylist(),
         list(incidents),
-        store.rejects.list(limit=1_000).rows.to_pylist(),
+        store.rejects.list(EVERYTHING, limit=1_000).rows.to_pylist(),
     )
 
 
 def counters(store: Store, feed: str) -> Mapping[str, int]:
     """Return the counters of a feed; zeros where it never gave a batch."""
-    health = store.sources.get(feed, NOW)
+    health = store.sources.get(feed, EVERYTHING, NOW)
     names = ("received", "events", "findings", "resources", "duplicates", "rejects")
     return {name: getattr(health, name, 0) for name in names}
 

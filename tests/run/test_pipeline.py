@@ -16,7 +16,7 @@ from tests.run.crank import NOW, call, counters, is_conserved, stopped_trail, st
 from tocsin import normalize
 from tocsin.detect import Verdict
 from tocsin.errors import StoreError
-from tocsin.ocsf import from_rows, schemas
+from tocsin.ocsf import EVERYTHING, from_rows, schemas
 from tocsin.run import content
 from tocsin.run.pipeline import prepare, turn
 from tocsin.run.tools import Tools
@@ -204,7 +204,7 @@ def test_preparing_needs_no_store(tools: Tools):
 def test_rules_that_fail_are_counted_and_stop_nothing(tools: Tools, store: Store):
     report = turned(replace(tools, run_python=run_nothing), store, batch(call()))
 
-    failures = store.sources.failures(NOW - timedelta(days=1))
+    failures = store.sources.failures(NOW - timedelta(days=1), EVERYTHING)
     assert report.events == 1
     assert {reason for _, reason, _ in failures} == {"not_run: no worker"}
 

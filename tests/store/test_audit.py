@@ -9,6 +9,7 @@ import pytest
 
 from tests.store.tables import NOON
 from tocsin.errors import UsageError
+from tocsin.ocsf import EVERYTHING, Scope
 from tocsin.store import Store
 from tocsin.store.audit import BEGINNING
 
@@ -36,7 +37,7 @@ def test_a_whole_chain_is_found_whole(written: Store) -> None:
     state = written.audit.verify()
 
     assert (state.rows, state.first_bad_seq, state.problem) == (ROWS, None, "")
-    assert state.head == written.audit.list(limit=1).rows[0].hash
+    assert state.head == written.audit.list(EVERYTHING, limit=1).rows[0].hash
 
 
 def test_an_empty_chain_is_whole(store: Store) -> None:
@@ -118,20 +119,29 @@ def test_the_log_is_listed_newest_first_in_pages(written: Store) -> None:
     seen: list[int] = []
     cursor = None
     while True:
-        page = written.audit.list(limit=25, cursor=cursor)
+        page = written.audit.list(EVERYTHING, limit=25, cursor=cursor)
         seen += [row.seq for row in page.rows]
         cursor = page.cursor
         if cursor is None:
             break
 
     assert seen == list(range(ROWS, 0, -1))
-    assert written.audit.list(actor="eve").rows == ()
-    assert len(written.audit.list(object_="object-3").rows) == 1
+    assert written.audit.list(EVERYTHING, actor="eve").rows == ()
+    assert len(written.audit.list(EVERYTHING, object_="object-3").rows) == 1
     with pytest.raises(UsageError, match="another query"):
-        written.audit.list(actor="eve", cursor=written.audit.list(limit=1).cursor)
+        written.audit.list(
+            EVERYTHING, actor="eve", cursor=written.audit.list(EVERYTHING, limit=1).cursor
+        )
 
 
 def test_odd_text_is_chained_like_any_other(store: Store) -> None:
     store.audit.append("a\0b", "ü", "\u2028", {"🙂": ["\x1b[31m", None, 1.5]}, NOON)
 
     assert store.audit.verify().first_bad_seq is None
+
+
+def test_a_limited_scope_sees_no_row_of_the_log(written: Store) -> None:
+    mine = Scope(accounts=frozenset({"111122223333"}))
+
+    assert written.audit.list(mine).rows == ()
+    assert written.audit.list(mine, object_="object-3").rows == ()

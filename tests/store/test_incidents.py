@@ -38,7 +38,7 @@ def test_a_change_is_kept_with_its_audit_row(store: Store, incident: Incident) -
     wish = Change(status="In Progress", assignee="ada", comment="mine")
     changed = store.incidents.change(incident.uid, wish, "ada", LATER, EVERYTHING)
 
-    row = store.audit.list(object_=incident.uid).rows[0]
+    row = store.audit.list(EVERYTHING, object_=incident.uid).rows[0]
     assert store.incidents.get(incident.uid, EVERYTHING) == changed
     assert (row.actor, row.action) == ("ada", "incident.change")
     assert row.details == '{"assignee":"ada","comment":"mine","status":"In Progress"}'
@@ -49,7 +49,7 @@ def test_a_change_against_the_life_cycle_changes_nothing(store: Store, incident:
         store.incidents.change(incident.uid, Change(status="Closed"), "ada", LATER, EVERYTHING)
 
     assert store.incidents.get(incident.uid, EVERYTHING) == incident
-    assert store.audit.list().rows == ()
+    assert store.audit.list(EVERYTHING).rows == ()
 
 
 def test_an_incident_outside_the_scope_cannot_be_seen_or_changed(

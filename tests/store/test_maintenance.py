@@ -44,8 +44,8 @@ def everything(store: Store) -> list[object]:
         events.sort_by("event_uid").to_pylist(),
         store.findings.list(FindingFilter(), EVERYTHING).rows.to_pylist(),
         store.incidents.list(IncidentFilter(), EVERYTHING).rows,
-        store.sources.list(NOON),
-        store.rejects.list().rows.to_pylist(),
+        store.sources.list(EVERYTHING, NOON),
+        store.rejects.list(EVERYTHING).rows.to_pylist(),
         store.audit.verify(),
     ]
 
@@ -165,7 +165,7 @@ def test_retention_takes_whole_files_by_day_of_receipt(store: Store) -> None:
 
     assert (removed.files, removed.events) == (2, 2)
     assert store.events.count("", EVERYTHING) == 2
-    assert store.audit.list().rows[0].action == "retention"
+    assert store.audit.list(EVERYTHING).rows[0].action == "retention"
 
 
 def test_a_forged_date_neither_deletes_nor_keeps(store: Store) -> None:

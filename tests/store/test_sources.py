@@ -24,9 +24,11 @@ from tocsin.ocsf import EVERYTHING, RawBatch, Scope
 from tocsin.store import Store
 from tocsin.store.sources import FeedHealth
 
+MINE = Scope(accounts=frozenset({"111122223333"}))
+
 
 def health(store: Store, now: datetime = NOON) -> FeedHealth:
-    found = store.sources.get("trail", now)
+    found = store.sources.get("trail", EVERYTHING, now)
     assert found is not None
     return found
 
@@ -51,8 +53,8 @@ def test_a_feed_counts_what_it_received(store: Store) -> None:
 
     found = health(store)
     assert (found.received, found.events, found.duplicates, found.rejects) == (4, 2, 1, 1)
-    assert [one.feed for one in store.sources.list(NOON)] == ["trail"]
-    assert store.sources.get("other", NOON) is None
+    assert [one.feed for one in store.sources.list(EVERYTHING, NOON)] == ["trail"]
+    assert store.sources.get("other", EVERYTHING, NOON) is None
 
 
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -65,7 +67,7 @@ def test_received_is_always_the_sum_of_the_parts(
         rejects = [reject(number) for is_event, number in records if not is_event]
         commit(store, batch(len(records)), normalized(events, rejects))
 
-    for found in store.sources.list(NOON):
+    for found in store.sources.list(EVERYTHING, NOON):
         parts = found.events + found.findings + found.resources + found.duplicates + found.rejects
         assert found.received == parts
     assert store.maintenance.fsck() == ()
@@ -128,20 +130,20 @@ def test_volumes_are_counted_by_the_hour_of_receipt(store: Store) -> None:
         now = NOON + timedelta(minutes=minutes)
         commit(store, batch(2), normalized([event(str(minutes))], [reject(minutes)]), now)
 
-    rows = store.sources.volumes(NOON)
+    rows = store.sources.volumes(NOON, EVERYTHING)
     assert [(row.hour, row.received, row.events, row.rejects) for row in rows] == [
         (NOON, 4, 2, 2),
         (NOON + timedelta(hours=1), 2, 1, 1),
     ]
-    assert store.sources.volumes(NOON, feed="other") == ()
+    assert store.sources.volumes(NOON, EVERYTHING, feed="other") == ()
 
 
 def test_rejects_are_listed_newest_first_in_pages(store: Store) -> None:
     rows = [reject(n, received_time=naive(NOON + timedelta(minutes=n % 2))) for n in range(5)]
     commit(store, batch(5), normalized([], rows))
 
-    first = store.rejects.list(limit=3)
-    second = store.rejects.list(limit=3, cursor=first.cursor)
+    first = store.rejects.list(EVERYTHING, limit=3)
+    second = store.rejects.list(EVERYTHING, limit=3, cursor=first.cursor)
 
     times = [*first.rows.column("received_time").to_pylist()]
     times += second.rows.column("received_time").to_pylist()
@@ -153,35 +155,37 @@ def test_rejects_are_listed_newest_first_in_pages(store: Store) -> None:
 def test_a_list_of_rejects_shows_their_heads_only(store: Store) -> None:
     commit(store, batch(1), normalized([], [reject(1, raw=b"x" * 60_000)]))
 
-    row = store.rejects.list().rows.to_pylist()[0]
+    row = store.rejects.list(EVERYTHING).rows.to_pylist()[0]
     assert len(row["raw"]) == 4096
-    assert store.rejects.get(row["uid"]).to_pylist()[0]["raw"] == b"x" * 60_000
+    assert store.rejects.get(row["uid"], EVERYTHING).to_pylist()[0]["raw"] == b"x" * 60_000
 
 
 def test_reasons_are_counted_by_their_code(store: Store) -> None:
     rows = [reject(1), reject(2, "not_json: other words"), reject(3, "too_deep")]
     commit(store, batch(3), normalized([], rows))
 
-    assert store.rejects.by_reason() == (("trail", "not_json", 2), ("trail", "too_deep", 1))
-    assert store.rejects.by_reason("other") == ()
+    assert store.rejects.by_reason(EVERYTHING) == (
+        ("trail", "not_json", 2),
+        ("trail", "too_deep", 1),
+    )
+    assert store.rejects.by_reason(EVERYTHING, "other") == ()
 
 
 def test_a_limited_scope_sees_no_rejects(store: Store) -> None:
     commit(store, batch(1), normalized([], [reject(1)]))
-    mine = Scope(accounts=frozenset({"111122223333"}))
 
-    uid = store.rejects.list().rows.column("uid")[0].as_py()
-    assert store.rejects.list(scope=mine).rows.num_rows == 0
-    assert store.rejects.get(uid, mine).num_rows == 0
-    assert store.rejects.by_reason(scope=mine) == ()
+    uid = store.rejects.list(EVERYTHING).rows.column("uid")[0].as_py()
+    assert store.rejects.list(MINE).rows.num_rows == 0
+    assert store.rejects.get(uid, MINE).num_rows == 0
+    assert store.rejects.by_reason(MINE) == ()
 
 
 def test_a_cursor_of_another_feed_is_refused(store: Store) -> None:
     commit(store, batch(2), normalized([], [reject(1), reject(2)]))
-    cursor = store.rejects.list(limit=1).cursor
+    cursor = store.rejects.list(EVERYTHING, limit=1).cursor
 
     with pytest.raises(UsageError, match="another query"):
-        store.rejects.list(feed="other", cursor=cursor)
+        store.rejects.list(EVERYTHING, feed="other", cursor=cursor)
 
 
 def test_a_mended_mapping_turns_rejects_into_events(store: Store) -> None:
@@ -194,7 +198,9 @@ def test_a_mended_mapping_turns_rejects_into_events(store: Store) -> None:
 
     found = health(store)
     assert (found.received, found.events, found.rejects, found.duplicates) == (2, 1, 1, 0)
-    assert store.rejects.list().rows.column("reason").to_pylist() == ["too_deep: still bad"]
+    assert store.rejects.list(EVERYTHING).rows.column("reason").to_pylist() == [
+        "too_deep: still bad"
+    ]
     assert store.events.count("", EVERYTHING) == 1
     assert store.maintenance.fsck() == ()
 
@@ -238,3 +244,11 @@ def test_a_replay_covers_every_feed_in_batches(store: Store) -> None:
     sizes = [(each.feed, each.records.num_rows) for each in store.rejects.replay(max_records=2)]
     assert sizes == [("one", 2), ("one", 1), ("two", 2), ("two", 1)]
     assert [each.feed for each in store.rejects.replay(feed="two")] == ["two"]
+
+
+def test_a_limited_scope_sees_the_health_of_every_feed(store: Store) -> None:
+    commit(store, batch(2), normalized([event("1")], [reject(1)]))
+
+    assert store.sources.list(MINE, NOON) == store.sources.list(EVERYTHING, NOON)
+    assert store.sources.get("trail", MINE, NOON) == store.sources.get("trail", EVERYTHING, NOON)
+    assert store.sources.volumes(NOON, MINE) == store.sources.volumes(NOON, EVERYTHING)

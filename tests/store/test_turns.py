@@ -25,7 +25,7 @@ from tocsin.detect import Windows
 from tocsin.detect.windows import Counted, Window
 from tocsin.errors import StoreError
 from tocsin.incidents import Change
-from tocsin.ocsf import EVERYTHING, schemas
+from tocsin.ocsf import EVERYTHING, Scope, schemas
 from tocsin.store import FindingFilter, IncidentFilter, Store
 
 
@@ -221,7 +221,7 @@ def test_rejects_of_reader_and_mapping_are_counted_once(store: Store) -> None:
         one = turn(store, raw, normalized([event("a")], [own]))
         committed = store.turns.commit([one], windows, group)
 
-    feed = store.sources.get("trail", NOON)
+    feed = store.sources.get("trail", EVERYTHING, NOON)
     assert feed is not None
     assert committed.rejects == 2
     assert (feed.received, feed.events, feed.rejects, feed.duplicates) == (3, 1, 2, 0)
@@ -267,7 +267,21 @@ def test_failures_are_summed(store: Store) -> None:
             one = turn(store, batch(), normalized(), failures=[failure])
             store.turns.commit([one], windows, group)
 
-    assert store.sources.failures(NOON - timedelta(days=1)) == (("r", "broken", 4),)
+    assert store.sources.failures(NOON - timedelta(days=1), EVERYTHING) == (("r", "broken", 4),)
+
+
+def test_a_limited_scope_reads_no_reason_of_a_failure(store: Store) -> None:
+    reasons = [("r", "cannot read arn:aws:iam::444455556666:user/eve"), ("r", "broken")]
+    failures = [
+        {"rule_uid": rule, "reason": reason, "event_uid": None, "count": 2}
+        for rule, reason in reasons
+    ]
+    with store.turns.lock():
+        one = turn(store, batch(), normalized(), failures=failures)
+        store.turns.commit([one], store.turns.windows(), group)
+
+    mine = Scope(accounts=frozenset({"111122223333"}))
+    assert store.sources.failures(NOON - timedelta(days=1), mine) == (("r", "", 4),)
 
 
 def test_readers_see_whole_turns_while_another_thread_commits(store: Store) -> None:
@@ -315,7 +329,7 @@ def test_other_tools_findings_and_resources_are_stored_once(store: Store) -> Non
             one = turn(store, batch(2), result)
             counts.append(store.turns.commit([one], windows, group).duplicates)
 
-    feed = store.sources.get("trail", NOON)
+    feed = store.sources.get("trail", EVERYTHING, NOON)
     assert feed is not None
     assert counts == [0, 2]
     assert (feed.received, feed.findings, feed.resources, feed.duplicates) == (4, 1, 1, 2)

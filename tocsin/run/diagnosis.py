@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tocsin.collect import Source
 from tocsin.errors import ContentError, Problem, SettingsError, TocsinError
+from tocsin.ocsf import EVERYTHING
 from tocsin.run import feeds
 from tocsin.run.health import Checked, disk, examine
 from tocsin.run.wiring import RuleChoice, load_mappings, load_rules, rules_of
@@ -89,7 +90,7 @@ def _clock(settings: Settings) -> str:
     if Store.kind(settings.data) is None:
         return f"{now:%Y-%m-%d %H:%M:%S} UTC"
     with Store.open(settings.data, demo=Store.kind(settings.data) == "demo") as store:
-        received = [feed.last_received_time for feed in store.sources.list(now)]
+        received = [feed.last_received_time for feed in store.sources.list(EVERYTHING, now)]
     latest = max((moment for moment in received if moment is not None), default=now)
     ahead = (latest if latest.tzinfo else latest.replace(tzinfo=UTC)) - now
     if ahead > _CLOCK_TOLERANCE:

@@ -47,7 +47,7 @@ class SilenceWatch:
     def findings(self, now: datetime) -> pa.Table:
         """Return a row of `ocsf.schemas.FINDINGS` for each feed that has newly fallen silent."""
         rows = []
-        for feed in self._store.sources.list(now):
+        for feed in self._store.sources.list(EVERYTHING, now):
             last = feed.last_received_time
             if last is not None and self._is_silent(feed, now):
                 rows.append(_silence(feed, last, now))

@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select
 
+from tocsin.ocsf import EVERYTHING, Scope
 from tocsin.store import cursors, documents
 from tocsin.store.database import Database
 from tocsin.store.moments import to_microseconds
@@ -73,6 +74,7 @@ class Audit:
 
     def list(
         self,
+        scope: Scope,
         *,
         limit: int = 100,
         cursor: str | None = None,
@@ -81,10 +83,15 @@ class Audit:
     ) -> Page[tuple[AuditRow, ...]]:
         """Return rows, newest first.
 
+        A row tells what somebody did anywhere: only an unlimited scope sees any. What was done to
+        an incident stands in its timeline, for everybody who sees the incident.
+
         Raises:
             UsageError: the cursor is of another question.
         """
-        question = cursors.question_of("audit", actor, object_)
+        question = cursors.question_of("audit", actor, object_, scope)
+        if scope != EVERYTHING:
+            return Page((), None)
         query = select(AUDIT).order_by(AUDIT.c.seq.desc()).limit(limit + 1)
         if actor is not None:
             query = query.where(AUDIT.c.actor == actor)

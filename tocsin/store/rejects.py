@@ -49,11 +49,11 @@ class Rejects:
 
     def list(
         self,
+        scope: Scope,
         *,
         feed: str | None = None,
         limit: int = 100,
         cursor: str | None = None,
-        scope: Scope = EVERYTHING,
     ) -> Page[pa.Table]:
         """Return rejects, newest first; `raw` holds the first 4 KiB only.
 
@@ -77,7 +77,7 @@ class Rejects:
         )
         return Page(from_rows(map(without_zones, shown), STORED), following)
 
-    def get(self, uid: str, scope: Scope = EVERYTHING) -> pa.Table:
+    def get(self, uid: str, scope: Scope) -> pa.Table:
         """Return one reject with all that was kept of it: one row, or none."""
         if scope != EVERYTHING:
             return empty(STORED)
@@ -85,9 +85,7 @@ class Rejects:
             rows = connection.execute(select(REJECTS).where(REJECTS.c.uid == uid)).mappings()
             return from_rows(map(without_zones, rows), STORED)
 
-    def by_reason(
-        self, feed: str | None = None, scope: Scope = EVERYTHING
-    ) -> tuple[tuple[str, str, int], ...]:
+    def by_reason(self, scope: Scope, feed: str | None = None) -> tuple[tuple[str, str, int], ...]:
         """Return (feed, code of the reason, count), most frequent first."""
         if scope != EVERYTHING:
             return ()
@@ -104,7 +102,8 @@ class Rejects:
         """Yield the replayable rejects as batches to normalize and commit again, each once.
 
         A record that becomes an event leaves the rejects in that commit; one that is rejected again
-        stays, with its new reason. The feed's counters move accordingly.
+        stays, with its new reason. The feed's counters move accordingly. It takes no scope: it is
+        Tocsin's own work and shows nobody anything.
         """
         with self._database.read() as connection:
             query = select(REJECTS.c.feed, REJECTS.c.source).where(REJECTS.c.is_replayable)

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, func, select
+from sqlalchemy import ColumnElement, Connection, Row, func, literal, select
 from sqlalchemy.dialects.sqlite import insert
 
-from tocsin.ocsf import RawBatch
+from tocsin.ocsf import EVERYTHING, RawBatch, Scope
 from tocsin.store.columns import integers
 from tocsin.store.database import Database
 from tocsin.store.moments import HOUR_MICROSECONDS, MICROSECOND, from_microseconds, to_microseconds
@@ -81,25 +81,30 @@ class Volume:
 
 
 class Sources:
-    """Feeds, by name."""
+    """Feeds, by name.
+
+    A feed carries the records of many accounts. Whoever may see one of them must know whether the
+    feed still speaks: name, lag, silence and counts are the same in every scope, for they tell of
+    the feed and not of an account. Texts that quote records stay with an unlimited scope.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def list(self, now: datetime) -> tuple[FeedHealth, ...]:
-        """Return every feed that ever committed, by name."""
+    def list(self, scope: Scope, now: datetime) -> tuple[FeedHealth, ...]:
+        """Return every feed that ever committed, by name; see the class for `scope`."""
         with self._database.read() as connection:
             rows = connection.execute(select(FEEDS).order_by(FEEDS.c.feed))
             return tuple(_health(row, now) for row in rows)
 
-    def get(self, feed: str, now: datetime) -> FeedHealth | None:
-        """Return one feed."""
+    def get(self, feed: str, scope: Scope, now: datetime) -> FeedHealth | None:
+        """Return one feed; see the class for `scope`."""
         with self._database.read() as connection:
             row = connection.execute(select(FEEDS).where(FEEDS.c.feed == feed)).first()
             return _health(row, now) if row else None
 
-    def volumes(self, since: datetime, feed: str | None = None) -> tuple[Volume, ...]:
-        """Return counts by hour since `since`, oldest first."""
+    def volumes(self, since: datetime, scope: Scope, feed: str | None = None) -> tuple[Volume, ...]:
+        """Return counts by hour since `since`, oldest first; see the class for `scope`."""
         query = select(VOLUMES).where(VOLUMES.c.hour >= _hour(since))
         if feed is not None:
             query = query.where(VOLUMES.c.feed == feed)
@@ -107,17 +112,24 @@ class Sources:
             rows = connection.execute(query.order_by(VOLUMES.c.hour, VOLUMES.c.feed))
             return tuple(Volume(*row) for row in rows)
 
-    def failures(self, since: datetime) -> tuple[tuple[str, str, int], ...]:
-        """Return (rule uid, reason, count) of rules that could not answer, most frequent first."""
+    def failures(self, since: datetime, scope: Scope) -> tuple[tuple[str, str, int], ...]:
+        """Return (rule uid, reason, count) of rules that could not answer, most frequent first.
+
+        A reason may quote the event that the rule stumbled over: a limited scope sees one row a
+        rule, with "" as its reason.
+        """
         many = func.sum(FAILURES.c.count)
+        reason: ColumnElement[str] = (
+            FAILURES.c.reason if scope == EVERYTHING else literal("").label("reason")
+        )
         query = (
-            select(FAILURES.c.rule_uid, FAILURES.c.reason, many)
+            select(FAILURES.c.rule_uid, reason, many)
             .where(FAILURES.c.hour >= _hour(since))
-            .group_by(FAILURES.c.rule_uid, FAILURES.c.reason)
-            .order_by(many.desc(), FAILURES.c.rule_uid, FAILURES.c.reason)
+            .group_by(FAILURES.c.rule_uid, reason)
+            .order_by(many.desc(), FAILURES.c.rule_uid, reason)
         )
         with self._database.read() as connection:
-            return tuple((rule, reason, int(n)) for rule, reason, n in connection.execute(query))
+            return tuple((rule, why, int(n)) for rule, why, n in connection.execute(query))
 
 
 def record(

@@ -191,7 +191,7 @@ def audit_list(
 ) -> None:
     """Show who changed what, newest first."""
     with existing_store(config, data) as store:
-        rows = [asdict(row) for row in store.audit.list(limit=limit).rows]
+        rows = [asdict(row) for row in store.audit.list(local_scope(), limit=limit).rows]
     print_rows(rows, ("seq", "time", "actor", "action", "object", "details"), output)
 
 
@@ -205,7 +205,7 @@ def rejects_list(
 ) -> None:
     """Show records that could not be read, newest first, with the reason."""
     with existing_store(config, data) as store:
-        rows = store.rejects.list(limit=limit).rows.to_pylist()
+        rows = store.rejects.list(local_scope(), limit=limit).rows.to_pylist()
     print_rows(rows, ("received_time", "source", "origin", "position", "reason"), output)
 
 

@@ -80,7 +80,7 @@ def family(sample: "MetricView") -> str:
 def store_metrics(console: "Console") -> Iterator[Metric]:
     """Yield what the store itself can tell: feeds, incidents, sizes."""
     now, store = console.now(), console.store
-    for feed in store.sources.list(now):
+    for feed in store.sources.list(EVERYTHING, now):
         yield from _feed_metrics(feed)
     open_incidents = store.incidents.open_by_severity(EVERYTHING)
     for severity, caption in names.SEVERITIES.items():

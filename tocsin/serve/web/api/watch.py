@@ -39,8 +39,8 @@ def who_am_i(request: Request) -> Me:
 @operation(router, "GET", "/sources", Permission.READ, response_model=list[FeedModel])
 def list_sources(request: Request) -> list[FeedModel]:
     """List every feed with counters, lag and silence."""
-    console = console_of(request)
-    return [_feed(feed) for feed in console.store.sources.list(console.now())]
+    console, scope = console_of(request), visitor_of(request).scope
+    return [_feed(feed) for feed in console.store.sources.list(scope, console.now())]
 
 
 @operation(router, "GET", "/rules", Permission.READ, response_model=list[RuleModel])
@@ -63,7 +63,7 @@ def get_rule(request: Request, uid: str) -> RuleModel:
 def list_rejects(request: Request, asked: Rejects) -> Listed[RejectModel]:
     """List records that no mapping could read, newest first; `raw` holds their first 4 KiB."""
     page = console_of(request).store.rejects.list(
-        feed=asked.feed, limit=asked.limit, cursor=asked.cursor
+        visitor_of(request).scope, feed=asked.feed, limit=asked.limit, cursor=asked.cursor
     )
     return Listed(items=[_reject(row) for row in rows(page.rows)], next_cursor=page.cursor)
 
@@ -71,7 +71,7 @@ def list_rejects(request: Request, asked: Rejects) -> Listed[RejectModel]:
 @operation(router, "GET", "/rejects/{uid}", Permission.READ, response_model=RejectModel)
 def get_reject(request: Request, uid: str) -> RejectModel:
     """Get one reject with all that was kept of it."""
-    found = rows(console_of(request).store.rejects.get(uid))
+    found = rows(console_of(request).store.rejects.get(uid, visitor_of(request).scope))
     if not found:
         raise HTTPException(404, "there is no such reject, or it was replayed")
     return _reject(found[0])
@@ -81,7 +81,7 @@ def get_reject(request: Request, uid: str) -> RejectModel:
 def list_audit(request: Request, asked: Audit) -> Listed[AuditModel]:
     """List who changed what, newest first."""
     page = console_of(request).store.audit.list(
-        limit=asked.limit, cursor=asked.cursor, actor=asked.actor
+        visitor_of(request).scope, limit=asked.limit, cursor=asked.cursor, actor=asked.actor
     )
     items = [AuditModel.model_validate(row) for row in page.rows]
     return Listed(items=items, next_cursor=page.cursor)

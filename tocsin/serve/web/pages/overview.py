@@ -60,7 +60,7 @@ def _contents(request: Request) -> Values:
         "finding_count": store.findings.count(found, scope),
         "top_rules": store.findings.by_rule(found, scope)[:TOP],
         "top_entities": top_entities(recent),
-        "feeds": store.sources.list(now),
+        "feeds": store.sources.list(scope, now),
         "incidents": recent[:RECENT_INCIDENTS],
         "detect_time": median_delay((each.first_time, each.opened_time) for each in recent),
         "resolve_time": median_delay(

@@ -43,6 +43,7 @@ def audit(request: Request) -> Response:
         "audit.html",
         active="audit",
         page=log.list(
+            visitor_of(request).scope,
             limit=AUDIT_ROWS,
             cursor=asked(request, "cursor") or None,
             actor=asked(request, "actor") or None,

@@ -77,9 +77,9 @@ def _counts(request: Request) -> "dict[str, RuleCount]":
 
 def _failing(request: Request) -> dict[str, int]:
     """Return how often each rule could not answer in the last day."""
-    console = console_of(request)
+    console, scope = console_of(request), visitor_of(request).scope
     totals: dict[str, int] = {}
-    for uid, _reason, count in console.store.sources.failures(console.now() - FAILURE_AGE):
+    for uid, _reason, count in console.store.sources.failures(console.now() - FAILURE_AGE, scope):
         totals[uid] = totals.get(uid, 0) + count
     return totals
 

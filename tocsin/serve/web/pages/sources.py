@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from tocsin.serve.web import charts
 from tocsin.serve.web.event_lines import Row, rows
-from tocsin.serve.web.guard import console_of, guarded_router, operation
+from tocsin.serve.web.guard import console_of, guarded_router, operation, visitor_of
 from tocsin.serve.web.page import Values, asked, show
 from tocsin.serve.web.permissions import Permission
 
@@ -34,13 +34,13 @@ def source_list_part(request: Request) -> Response:
 @operation(router, "GET", "/sources/{feed}", Permission.READ, include_in_schema=False)
 def source(request: Request, feed: str) -> Response:
     """Show one feed with its rejects."""
-    console = console_of(request)
+    console, scope = console_of(request), visitor_of(request).scope
     now = console.now()
-    found = console.store.sources.get(feed, now)
+    found = console.store.sources.get(feed, scope, now)
     if found is None:
         raise HTTPException(404, "no batch of this source was ever stored")
     page = console.store.rejects.list(
-        feed=feed, limit=REJECTS, cursor=asked(request, "cursor") or None
+        scope, feed=feed, limit=REJECTS, cursor=asked(request, "cursor") or None
     )
     return show(
         request,
@@ -48,7 +48,7 @@ def source(request: Request, feed: str) -> Response:
         active="sources",
         feed=found,
         sparks=_sparks(request, now),
-        reasons=console.store.rejects.by_reason(feed),
+        reasons=console.store.rejects.by_reason(scope, feed),
         rejects=[readable(row) for row in rows(page.rows)],
         cursor=page.cursor,
     )
@@ -57,7 +57,7 @@ def source(request: Request, feed: str) -> Response:
 @operation(router, "GET", "/rejects/{uid}", Permission.READ, include_in_schema=False)
 def reject(request: Request, uid: str) -> Response:
     """Show one reject with all that was kept of it."""
-    found = rows(console_of(request).store.rejects.get(uid))
+    found = rows(console_of(request).store.rejects.get(uid, visitor_of(request).scope))
     if not found:
         raise HTTPException(404, "there is no such reject, or it was replayed")
     return show(request, "reject.html", active="sources", reject=readable(found[0]))
@@ -72,14 +72,14 @@ def readable(row: Row) -> Values:
 
 
 def _feeds(request: Request) -> Values:
-    console = console_of(request)
+    console, scope = console_of(request), visitor_of(request).scope
     now = console.now()
     return {
         "active": "sources",
-        "feeds": console.store.sources.list(now),
+        "feeds": console.store.sources.list(scope, now),
         "sparks": _sparks(request, now),
-        "reasons": console.store.rejects.by_reason(),
-        "failures": console.store.sources.failures(now - timedelta(hours=SHOWN_HOURS)),
+        "reasons": console.store.rejects.by_reason(scope),
+        "failures": console.store.sources.failures(now - timedelta(hours=SHOWN_HOURS), scope),
         "rule_titles": {rule.uid: rule.title for rule in console.rules()},
     }
 
@@ -88,6 +88,6 @@ def _sparks(request: Request, now: datetime) -> dict[str, list[int]]:
     """Return the counts of the last hours of each feed."""
     since = now - timedelta(hours=SHOWN_HOURS)
     by_feed: dict[str, list[tuple[datetime, int]]] = defaultdict(list)
-    for volume in console_of(request).store.sources.volumes(since):
+    for volume in console_of(request).store.sources.volumes(since, visitor_of(request).scope):
         by_feed[volume.feed].append((volume.hour, volume.received))
     return {feed: charts.hourly(each, now, SHOWN_HOURS) for feed, each in by_feed.items()}
