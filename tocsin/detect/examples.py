@@ -1,12 +1,13 @@
 """Run the examples that rules carry: the answer expected against the answer given."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import msgspec
 import pyarrow as pa
 
+from tocsin.conditions import compile_condition
 from tocsin.detect.evaluate import judge
 from tocsin.detect.findings import Refusal
 from tocsin.detect.rule_set import BoundRule, RuleSet
@@ -119,8 +120,15 @@ def _by_rule(rules: RuleSet) -> Mapping[str, dict[str, BoundRule]]:
     found: dict[str, dict[str, BoundRule]] = {rule.uid: {} for rule in rules.rules}
     for source, bound in rules.by_source.items():
         for each in bound:
-            found[each.rule.uid][source] = each
+            found[each.rule.uid][source] = _as_in_examples(each)
     return found
+
+
+def _as_in_examples(bound: BoundRule) -> BoundRule:
+    rule = bound.rule.as_in_examples()
+    if rule.condition is None or rule is bound.rule:
+        return bound
+    return replace(bound, rule=rule, holds=compile_condition(rule.condition, bound.reader))
 
 
 def _reason(matched: bool, refusals: list[Refusal], example: Example) -> str:

@@ -6,6 +6,7 @@ stands in a file beside them.
 
 from collections.abc import Iterator, Mapping
 
+from tocsin.detect.placeholders import ORGANIZATION, Placeholders
 from tocsin.detect.rules import Parsed, Rule
 from tocsin.errors import ContentError, Location, Problem
 from tocsin.ocsf.yaml_text import Document, load_all
@@ -13,21 +14,24 @@ from tocsin.ocsf.yaml_text import Document, load_all
 _YAML = (".yml", ".yaml")
 
 
-def parse_rules(files: Mapping[str, str]) -> Parsed:
+def parse_rules(files: Mapping[str, str], placeholders: Placeholders | None = None) -> Parsed:
     """Read rules of all formats.
 
     Args:
         files: text by path; `.yml` and `.yaml` are read, `.py` are the rules that these name.
+        placeholders: values for `expand` by name; those of the organization are known without.
+        placeholders: values for `expand` by name; those of the organization are always known.
 
     Returns:
         Rules in order of path, uids unique, and the problems with file and line.
     """
+    values = {**ORGANIZATION, **(placeholders or {})}
     rules: list[Rule] = []
     problems: list[Problem] = []
     named: set[str] = set()
     for path in sorted(files):
         if path.endswith(_YAML):
-            for rule, found, python_file in _documents(path, files):
+            for rule, found, python_file in _documents(path, files, values):
                 problems += found
                 named.add(python_file)
                 if rule is not None:
@@ -38,7 +42,7 @@ def parse_rules(files: Mapping[str, str]) -> Parsed:
 
 
 def _documents(
-    path: str, files: Mapping[str, str]
+    path: str, files: Mapping[str, str], placeholders: Placeholders
 ) -> Iterator[tuple[Rule | None, tuple[Problem, ...], str]]:
     """Yield the rule of each document with its problems and the Python file that it names."""
     text = files[path]
@@ -57,7 +61,7 @@ def _documents(
         if _is_python(document):
             yield python.read(document, text, path, files)
         else:
-            yield *sigma.read(document, text, path), ""
+            yield *sigma.read(document, text, path, placeholders), ""
 
 
 def _is_python(document: Document) -> bool:

@@ -5,7 +5,7 @@ its source text, which is only ever executed inside a rule worker.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Literal
 
@@ -94,6 +94,8 @@ class Rule:
         period: matches with the same dedup key in the same period are one finding.
         threshold: matches in a period before there is a finding.
         condition: of a Sigma rule; `None` for Python.
+        example_condition: the condition with the placeholders' values that the rule gives for its
+            examples; `None` where it gives none.
         source: Python text; empty for Sigma. Data here, never executed outside a rule worker.
         version: hash of the text the rule was read from.
     """
@@ -121,6 +123,13 @@ class Rule:
     status: str = ""
     author: str = ""
     is_enabled: bool = True
+    example_condition: Condition | None = None
+
+    def as_in_examples(self) -> "Rule":
+        """Return the rule as its examples see it: with their values for placeholders."""
+        if self.example_condition is None:
+            return self
+        return replace(self, condition=self.example_condition, example_condition=None)
 
 
 @dataclass(frozen=True, slots=True)

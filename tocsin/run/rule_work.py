@@ -13,6 +13,7 @@ from tocsin.isolate import RuleWorker
 from tocsin.ocsf import RawBatch, from_rows, schemas
 from tocsin.run import content
 from tocsin.run.wiring import RuleChoice, load_mappings, load_rules
+from tocsin.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +41,14 @@ def list_rules(choice: RuleChoice) -> tuple[detect.Rule, ...]:
     return load_rules(choice).rules
 
 
-def check_rules(choice: RuleChoice) -> RulesChecked:
-    """Return what is wrong with the chosen rules; also those whose logs no source gives."""
-    loaded = load_rules(choice)
+def check_rules(choice: RuleChoice, settings: Settings | None = None) -> RulesChecked:
+    """Return what is wrong with the chosen rules; also those whose logs no source gives.
+
+    Args:
+        choice: which rules.
+        settings: give values to placeholders; rules that they switch off are left out.
+    """
+    loaded = load_rules(choice, settings)
     rules = detect.RuleSet.build(loaded.rules, _log_sources())
     unbound = tuple(
         Problem(rule.location, f"no source gives the logs {rule.log_source}; the rule never runs")
@@ -52,9 +58,11 @@ def check_rules(choice: RuleChoice) -> RulesChecked:
     return RulesChecked(len(loaded.rules), refused, loaded.problems + unbound)
 
 
-def check_examples(choice: RuleChoice) -> tuple[ExampleTested, ...]:
+def check_examples(
+    choice: RuleChoice, settings: Settings | None = None
+) -> tuple[ExampleTested, ...]:
     """Run every example of the chosen rules as in production: laid over a record, normalized."""
-    loaded = load_rules(choice)
+    loaded = load_rules(choice, settings)
     mappings = load_mappings()
     rules = detect.RuleSet.build(loaded.rules, _log_sources())
     titles = {rule.uid: rule.title for rule in loaded.rules}

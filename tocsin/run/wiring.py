@@ -68,12 +68,25 @@ def load_rules(choice: RuleChoice, settings: Settings | None = None) -> LoadedRu
     if choice.with_builtin:
         folders.append(content.builtin_rules_folder())
     texts, unreadable = content.rule_texts(folders)
-    parsed = detect.parse_rules(texts)
+    parsed = detect.parse_rules(texts, None if settings is None else placeholders_of(settings))
     problems = parsed.problems + tuple(
         Problem(error.location, error.message) for error in unreadable
     )
     rules = parsed.rules if settings is None else _adjusted(parsed.rules, settings)
     return LoadedRules(rules, texts, problems)
+
+
+def placeholders_of(settings: Settings) -> Mapping[str, tuple[str, ...]]:
+    """Return the values that rules may name as `%name%`: one's own lists, and the organization."""
+    organization = settings.organization
+    return {
+        **settings.rules.placeholders,
+        "organization.accounts": tuple(account.uid for account in organization.accounts),
+        "organization.address_ranges": tuple(map(str, organization.address_ranges)),
+        "organization.break_glass": organization.break_glass,
+        "organization.ci_roles": organization.ci_roles,
+        "organization.countries": organization.countries,
+    }
 
 
 def rules_of(settings: Settings) -> RuleChoice:

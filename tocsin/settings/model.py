@@ -32,6 +32,21 @@ Threads = Annotated[int, Field(ge=1, le=256)]
 Days = Annotated[int, Field(ge=1, le=36_500)]
 
 
+PlaceholderName = Annotated[
+    str,
+    Matching(
+        r"(?!organization\.)[A-Za-z0-9_.-]{1,100}",
+        "a name such as admin_accounts; `organization.` comes from the section of that name",
+    ),
+]
+PlaceholderValue = Annotated[
+    str,
+    StringConstraints(min_length=1),
+    Field(coerce_numbers_to_str=True),
+    WithJsonSchema({"type": ["string", "number"], "title": "Value"}),
+]
+
+
 class Account(Section):
     """A cloud account, project, subscription or cluster of one's own."""
 
@@ -139,6 +154,9 @@ class Rules(Section):
     """Identifiers of rules that do not run."""
     severities: dict[str, SeverityName] = Field(default_factory=dict)
     """Other severities for rules, by identifier."""
+    placeholders: dict[PlaceholderName, tuple[PlaceholderValue, ...]] = Field(default_factory=dict)
+    """Values for `%name%` in rules (the modifier `expand`), by name; `*` and `?` are wildcards.
+    The lists of `organization` are known to rules as `%organization.accounts%` and so on."""
 
 
 class Limits(Section):

@@ -3,7 +3,8 @@
 Sigma allows attributes of one's own, so that other tools read such a rule unchanged.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 import msgspec
@@ -12,18 +13,24 @@ from tocsin.detect.document import Reading
 from tocsin.detect.rules import ACTOR, DEFAULT_PERIOD, EntityPath, Example
 from tocsin.ocsf.yaml_text import YamlValue
 
-_KEYS = ("entity", "links", "dedup", "period")
+_KEYS = ("entity", "links", "dedup", "period", "example_values")
 _EXAMPLE_KEYS = ("name", "match", "event", "source")
 
 
 @dataclass(frozen=True, slots=True)
 class Extras:
-    """The content of `tocsin:`; see `Rule` for the meaning of each."""
+    """The content of `tocsin:`; see `Rule` for the meaning of each.
+
+    Attributes:
+        example_values: placeholders' values that the examples are judged with; in production the
+            settings' values count.
+    """
 
     entity: tuple[EntityPath, ...] = ()
     links: tuple[EntityPath, ...] = ()
     dedup: tuple[str, ...] = ()
     period: timedelta = DEFAULT_PERIOD
+    example_values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def read_extras(reading: Reading, value: YamlValue) -> Extras:
@@ -39,8 +46,15 @@ def read_extras(reading: Reading, value: YamlValue) -> Extras:
             links=_entity_paths(reading, found.get("links", []), "links"),
             dedup=reading.texts(found.get("dedup", []), "tocsin", "dedup"),
             period=reading.period(found.get("period", "1h"), "tocsin", "period"),
+            example_values=_example_values(reading, found.get("example_values")),
         )
     return Extras()
+
+
+def _example_values(reading: Reading, value: YamlValue) -> Mapping[str, tuple[str, ...]]:
+    here = ("tocsin", "example_values")
+    found = {} if value is None else reading.mapping(value, *here)
+    return {name: reading.texts(each, *here, name) for name, each in found.items()}
 
 
 def read_examples(reading: Reading, value: YamlValue) -> tuple[Example, ...]:

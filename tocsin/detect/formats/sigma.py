@@ -2,15 +2,14 @@
 
 pySigma reads values, modifiers and the condition expression; this file walks the detections itself,
 so that every problem has its line, and turns the result into a condition tree. Nothing of pySigma
-is left when a rule has been read. Correlations, filters and placeholders come with the engine.
+is left when a rule has been read. Correlations and filters come with the engine.
 
 Source: Sigma specification 2.1, rules and modifiers appendix.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-import re2
 from sigma.exceptions import (
     SigmaDateError,
     SigmaError,
@@ -23,14 +22,13 @@ from sigma.exceptions import (
 )
 from sigma.rule.base import SigmaRuleBase
 
-from tocsin.conditions.tree import AllOf, AnyOf, Condition
 from tocsin.detect.attack import tactics_of, techniques_of
 from tocsin.detect.document import Reading, nearest
 from tocsin.detect.formats.extras import read_examples, read_extras
-from tocsin.detect.formats.sigma_condition import read_condition
-from tocsin.detect.formats.sigma_item import read_item
+from tocsin.detect.formats.sigma_detection import DetectionReader, first_line
+from tocsin.detect.placeholders import ORGANIZATION, Placeholders
 from tocsin.detect.rules import SEVERITIES, LogSource, Rule
-from tocsin.errors import Problem, RuleError
+from tocsin.errors import Problem
 from tocsin.ocsf.identifiers import content_hash
 from tocsin.ocsf.yaml_text import Document, YamlValue
 
@@ -56,13 +54,16 @@ _KEY_OF_ERROR = {
 }
 
 
-def read(document: Document, text: str, file: str) -> tuple[Rule | None, tuple[Problem, ...]]:
+def read(
+    document: Document, text: str, file: str, placeholders: Placeholders = ORGANIZATION
+) -> tuple[Rule | None, tuple[Problem, ...]]:
     """Read one Sigma document.
 
     Args:
         document: the document, from our own loader.
         text: the whole file, for the rule's version.
         file: its name, for messages.
+        placeholders: values for `expand`.
 
     Returns:
         The rule, or `None` with every problem found.
@@ -70,11 +71,11 @@ def read(document: Document, text: str, file: str) -> tuple[Rule | None, tuple[P
     reading = Reading(document, file)
     rule = None
     with reading.collecting():
-        rule = _rule(reading, document.value, text)
+        rule = _rule(reading, document.value, text, placeholders)
     return (None if reading.problems else rule), tuple(reading.problems)
 
 
-def _rule(reading: Reading, value: YamlValue, text: str) -> Rule:
+def _rule(reading: Reading, value: YamlValue, text: str, placeholders: Placeholders) -> Rule:
     found = reading.mapping(value)
     for key, message in _NOT_YET.items():
         if key in found:
@@ -82,8 +83,12 @@ def _rule(reading: Reading, value: YamlValue, text: str) -> Rule:
     _check_spelling(reading, found)
     header = _header(reading, found)
     log_source = _log_source(reading, found.get("logsource"))
-    condition = _detection(reading, found.get("detection"))
+    condition = DetectionReader(reading, placeholders).condition(found.get("detection"))
     extras = read_extras(reading, found.get("tocsin"))
+    proof = None
+    if extras.example_values and not reading.problems:
+        given = {**placeholders, **extras.example_values}
+        proof = DetectionReader(reading, given).condition(found.get("detection"))
     examples = read_examples(reading, found.get("examples"))
     tags = [str(tag.name) for tag in header.get("tags") or [] if tag.namespace == "attack"]
     return Rule(
@@ -98,6 +103,7 @@ def _rule(reading: Reading, value: YamlValue, text: str) -> Rule:
         location=reading.location(),
         version=content_hash(text.encode("utf-8", "surrogatepass")),
         condition=condition,
+        example_condition=proof,
         tactics=tactics_of(tags),
         techniques=techniques_of(tags),
         entity=extras.entity,
@@ -138,10 +144,10 @@ def _header(reading: Reading, found: Mapping[str, YamlValue]) -> dict[str, Any]:
     try:
         values, errors = SigmaRuleBase.from_dict_common_params(header, collect_errors=True)
     except (SigmaError, TypeError, AttributeError, ValueError) as error:
-        raise reading.error(f"not a Sigma rule: {_first_line(error)}") from error
+        raise reading.error(f"not a Sigma rule: {first_line(error)}") from error
     for problem in errors:
         key = _KEY_OF_ERROR.get(type(problem)) or _named_key(str(problem))
-        reading.problems.append(Problem(reading.location(key), _first_line(problem)))
+        reading.problems.append(Problem(reading.location(key), first_line(problem)))
     return values
 
 
@@ -162,71 +168,3 @@ def _log_source(reading: Reading, value: YamlValue) -> LogSource:
             raise reading.error("'logsource' names no product, category or service", "logsource")
         return LogSource(product, service, category)
     return LogSource()
-
-
-def _detection(reading: Reading, value: YamlValue) -> Condition | None:
-    with reading.collecting():
-        found = reading.mapping(value, "detection")
-        parts = {
-            name: _definition(reading, part, "detection", name)
-            for name, part in found.items()
-            if name not in ("condition", "timeframe")
-        }
-        return _conditions(reading, found.get("condition"), parts)
-    return None
-
-
-def _conditions(
-    reading: Reading, value: YamlValue, parts: Mapping[str, Condition | None]
-) -> Condition | None:
-    expressions = value if isinstance(value, list) else [value]
-    read_all: list[Condition] = []
-    for index, expression in enumerate(expressions):
-        path = ("detection", "condition", index)[: 3 if isinstance(value, list) else 2]
-        if not isinstance(expression, str) or not expression.strip():
-            message = "the condition is empty; name the parts of the detection, as in `selection`"
-            raise reading.error(message, *path)
-        try:
-            read_all.append(read_condition(expression, parts))
-        except ValueError as error:
-            raise reading.error(_first_line(error), *path) from error
-    if not read_all:
-        raise reading.error("the condition is empty", "detection", "condition")
-    return read_all[0] if len(read_all) == 1 else AnyOf(tuple(read_all))
-
-
-def _definition(reading: Reading, value: YamlValue, *path: str | int) -> Condition | None:
-    """Read one search identifier; `None` where a problem was found in it."""
-    if value in ({}, []):
-        message = f"the detection {path[-1]!r} is empty; write at least one field"
-        reading.problems.append(Problem(reading.location(*path), message))
-        return None
-    if isinstance(value, dict):
-        return _all_of(_item(reading, key, each, *path, key) for key, each in value.items())
-    if isinstance(value, list) and any(isinstance(each, dict | list) for each in value):
-        elements = [_definition(reading, each, *path, at) for at, each in enumerate(value)]
-        return None if None in elements else AnyOf(tuple(each for each in elements if each))
-    return _item(reading, "", value, *path)
-
-
-def _all_of(conditions: Iterable[Condition | None]) -> Condition | None:
-    found = list(conditions)
-    if None in found:
-        return None
-    solid = tuple(each for each in found if each is not None)
-    return solid[0] if len(solid) == 1 else AllOf(solid)
-
-
-def _item(reading: Reading, key: str, value: YamlValue, *path: str | int) -> Condition | None:
-    with reading.collecting():
-        try:
-            return read_item(key, value)
-        except (SigmaError, re2.error, TypeError, AttributeError, ValueError) as error:
-            message = f"{key!r}: {_first_line(error)}" if key else _first_line(error)
-            raise RuleError(message, reading.location(*path)) from error
-    return None
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).splitlines()
-    return lines[0] if lines else type(error).__name__

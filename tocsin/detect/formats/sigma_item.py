@@ -4,8 +4,8 @@ pySigma applies the modifiers; its value types are then turned into tests of our
 """
 
 import re
-from collections.abc import Iterable
-from typing import Any, Literal
+from collections.abc import Callable, Iterable
+from typing import Any, Literal, TypeAlias
 
 import re2
 from sigma.conditions import ConditionAND
@@ -61,7 +61,10 @@ from tocsin.conditions.tree import (
     Wildcard,
 )
 from tocsin.detect.document import nearest
+from tocsin.detect.placeholders import ORGANIZATION, Placeholders, expanded
 from tocsin.ocsf.yaml_text import YamlValue
+
+_Plain: TypeAlias = float | str | bool | None
 
 _WILDCARDS = {
     SpecialChars.WILDCARD_MULTI: Wildcard.ANY,
@@ -104,12 +107,13 @@ class _QuietRe2(RegexEngine):
 _POLICY = SigmaPolicy(regex_engine=_QuietRe2())
 
 
-def read_item(key: str, value: YamlValue) -> Condition:
+def read_item(key: str, value: YamlValue, placeholders: Placeholders = ORGANIZATION) -> Condition:
     """Return the condition of one line.
 
     Args:
         key: field and modifiers; empty, or modifiers only, for keywords.
         value: a scalar or a list of scalars.
+        placeholders: what `expand` puts in for `%name%`.
 
     Raises:
         SigmaError, ValueError, TypeError: with what is wrong, without its place.
@@ -120,14 +124,45 @@ def read_item(key: str, value: YamlValue) -> Condition:
         if name not in modifier_mapping:
             raise ValueError(f"unknown modifier {name!r}{nearest(name, modifier_mapping)}")
     values = _plain_values(names, value)
+    if "expand" in names:
+        return _expanded(field, names, values, placeholders)
+    return _unexpanded(field, names, values)
+
+
+def _expanded(
+    field: str, names: list[str], values: list[_Plain], placeholders: Placeholders
+) -> Condition:
+    """Return the condition with values for placeholders.
+
+    The values of one placeholder are linked by *or*, also where `all` links what is written. A
+    placeholder without values matches nothing, and its negation everything.
+    """
+    quoted: Callable[[str], str] = _quoted_for_pattern if "re" in names else str
+    written = [
+        expanded(each, placeholders, quoted) if isinstance(each, str) else [each] for each in values
+    ]
+    plain = [name for name in names if name not in ("expand", "all", "neq")]
+    groups = written if "all" in names else [[each for group in written for each in group]]
+    conditions = tuple(
+        _unexpanded(field, plain, list(group)) if group else AnyOf(()) for group in groups
+    )
+    condition = conditions[0] if len(conditions) == 1 else AllOf(conditions)
+    return Not(condition) if "neq" in names else condition
+
+
+def _quoted_for_pattern(value: str) -> str:
+    return str(re2.escape(value))
+
+
+def _unexpanded(field: str, names: list[str], values: list[_Plain]) -> Condition:
     item = SigmaDetectionItem.from_mapping("|".join((field, *names)), values, policy=_POLICY)
     condition = _condition(item)
     return Not(condition) if item.negated else condition
 
 
-def _plain_values(names: Iterable[str], value: YamlValue) -> list[float | str | bool | None]:
+def _plain_values(names: Iterable[str], value: YamlValue) -> list[_Plain]:
     """Return the values; refuse what pySigma would not notice or would answer with a traceback."""
-    values: list[float | str | bool | None] = []
+    values: list[_Plain] = []
     for each in value if isinstance(value, list) else [value]:
         if isinstance(each, dict | list):
             raise ValueError("a value must be text, a number, true, false or null")
@@ -226,7 +261,7 @@ def _parts(value: SigmaString) -> tuple[str | Wildcard, ...]:
     parts: list[str | Wildcard] = []
     for part in value.s:
         if isinstance(part, Placeholder):
-            raise ValueError(f"placeholder %{part.name}% has no values; `expand` is not supported")
+            raise ValueError(f"the placeholder %{part.name}% needs the modifier `expand`")
         parts.append(part if isinstance(part, str) else _WILDCARDS[part])
     return _merged(parts)
 
@@ -248,8 +283,6 @@ def _merged(parts: Iterable[str | Wildcard]) -> tuple[str | Wildcard, ...]:
 def _pattern(value: SigmaRegularExpression, item: SigmaDetectionItem) -> Pattern:
     """Return the pattern, found anywhere; `re|startswith` and `re|endswith` bind it to an end."""
     pattern = str(value.regexp)
-    if value.contains_placeholder():
-        raise ValueError("placeholders in patterns have no values; `expand` is not supported")
     if SigmaRegularExpressionModifier in item.modifiers:
         if SigmaStartswithModifier in item.modifiers:
             pattern = f"^(?:{pattern})"

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from tocsin.serve.cli.options import OutputOption, permission
+from tocsin.serve.cli.options import ConfigOption, OutputOption, permission, settings_for
 from tocsin.serve.cli.output import Output, print_rows, say, write_json, write_line
 
 EXIT_FAILING = 3
@@ -57,13 +57,14 @@ def list_(
 def check(
     folders: FoldersArgument = None,
     with_builtin: BesideOption = False,
+    config: ConfigOption = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Name every rule that cannot be used, with file, line and reason."""
     from tocsin.run import RuleChoice, rule_work
 
     choice = RuleChoice(tuple(folders or ()), with_builtin or not folders)
-    checked = rule_work.check_rules(choice)
+    checked = rule_work.check_rules(choice, settings_for(config, None))
     if output in (Output.JSON, Output.JSONL):
         write_json(
             {
@@ -88,13 +89,14 @@ def check(
 def test(
     folders: FoldersArgument = None,
     with_builtin: BesideOption = False,
+    config: ConfigOption = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Run the examples that rules carry."""
     from tocsin.run import RuleChoice, rule_work
 
     choice = RuleChoice(tuple(folders or ()), with_builtin or not folders)
-    tested = rule_work.check_examples(choice)
+    tested = rule_work.check_examples(choice, settings_for(config, None))
     failed = [each for each in tested if not each.passed]
     if output in (Output.JSON, Output.JSONL):
         write_json(

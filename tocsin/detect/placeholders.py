@@ -1,0 +1,63 @@
+r"""Give placeholders in values (`field|expand: '%admins%'`) the values of the settings.
+
+Source: Sigma rules specification 2.1, "Placeholders": a placeholder stands for one value or for
+several, linked by *or*; `\%` is a plain percent sign; a rule whose placeholder nobody knows is
+rejected.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from itertools import product
+from typing import TypeAlias
+
+Placeholders: TypeAlias = Mapping[str, tuple[str, ...]]
+"""Values by name, the percent signs left out."""
+
+ORGANIZATION: Placeholders = {
+    "organization.accounts": (),
+    "organization.address_ranges": (),
+    "organization.break_glass": (),
+    "organization.ci_roles": (),
+    "organization.countries": (),
+}
+"""Always known; without values where the settings do not describe the organization."""
+
+_PART = re.compile(r"\\%|%([^%\s]+)%")
+_MOST_VALUES = 10_000
+
+
+def expanded(
+    text: str, placeholders: Placeholders, quoted: Callable[[str], str] = str
+) -> list[str]:
+    """Return the text once for each combination of its placeholders' values.
+
+    Args:
+        text: with `%name%` anywhere in it.
+        placeholders: a name without values makes the result empty.
+        quoted: what is done to a value before it is put in.
+
+    Raises:
+        ValueError: nobody knows a placeholder, or there are too many combinations.
+    """
+    parts: list[tuple[str, ...]] = []
+    count, position = 1, 0
+    for found in _PART.finditer(text):
+        parts.append((text[position : found.start()],))
+        position = found.end()
+        name = found[1]
+        values = ("%",) if name is None else tuple(map(quoted, _values(name, placeholders)))
+        parts.append(values)
+        count *= len(values)
+        if count > _MOST_VALUES:
+            raise ValueError(f"the placeholders of {text!r} give more than {_MOST_VALUES} values")
+    parts.append((text[position:],))
+    return ["".join(chosen) for chosen in product(*parts)]
+
+
+def _values(name: str, placeholders: Placeholders) -> tuple[str, ...]:
+    if name in placeholders:
+        return placeholders[name]
+    remedy = f"give it some in tocsin.yaml under `rules.placeholders: {{{name}: [...]}}`"
+    if name.startswith("organization."):
+        remedy = f"known are {', '.join(ORGANIZATION)}"
+    raise ValueError(f"placeholder %{name}% has no values; {remedy}")
