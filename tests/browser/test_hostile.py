@@ -99,7 +99,8 @@ def test_no_attack_comes_to_life_in_drawers_values_and_fresh_parts(
         page.keyboard.press("Escape")
     for field in page.locator(".field-list summary").all():
         field.click()
-    expect(page.locator(".values li", has_text="Counting")).to_have_count(0)
+    # Many fields are counted at once; how long that takes is the machine's matter, not the test's.
+    expect(page.locator(".values li", has_text="Counting")).to_have_count(0, timeout=60_000)
 
     assert rows >= len(ATTACKS)
     assert forbidden(page) == []
