@@ -1,7 +1,9 @@
 """Lists and stories of incidents, and what people do to them."""
 
+import sqlite3
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -9,7 +11,7 @@ from tests.store.tables import NOON, event, finding, match, store_events, uid
 from tocsin.errors import StoreError, UsageError
 from tocsin.incidents import Change, Incident
 from tocsin.ocsf import EVERYTHING, Scope
-from tocsin.store import IncidentFilter, Store
+from tocsin.store import IncidentFilter, Store, matches
 from tocsin.store import incidents as room
 
 LATER = NOON + timedelta(minutes=5)
@@ -79,11 +81,52 @@ def test_the_timeline_tells_events_findings_and_changes_in_order(
     moments = store.incidents.timeline(incident.uid, EVERYTHING)
 
     assert [(one.kind, one.title) for one in moments] == [
-        ("event", "Something happened"),
+        ("event", "GetObject"),
         ("change", "Opened"),
         ("finding", "Something happened"),
         ("change", "assignee: ada"),
     ]
+
+
+def test_an_event_of_the_timeline_says_what_was_done_and_by_whom(
+    store: Store, incident: Incident
+) -> None:
+    moments = store.incidents.timeline(incident.uid, EVERYTHING)
+
+    [told] = [one for one in moments if one.kind == "event"]
+    assert (told.title, told.actor, told.address) == ("GetObject", "alice", "198.51.100.7")
+
+
+def test_an_event_stored_by_an_older_tocsin_has_the_title_of_its_finding(
+    store: Store, incident: Incident
+) -> None:
+    with sqlite3.connect(store.folder / "state.sqlite") as connection:
+        connection.execute("UPDATE matches SET operation = '', actor = '', address = ''")
+    connection.close()
+
+    moments = store.incidents.timeline(incident.uid, EVERYTHING)
+
+    [told] = [one for one in moments if one.kind == "event"]
+    assert (told.title, told.actor, told.address) == ("Something happened", "alice", "")
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ({"api": {"operation": "GetSecretValue"}}, "GetSecretValue"),
+        (
+            {"api": {"operation": "create"}, "resources": [{"type": "clusterrolebindings"}]},
+            "create clusterrolebindings",
+        ),
+        ({"api": {"operation": "create"}, "resources": []}, "create"),
+        ({"api": {"operation": None}, "activity_name": "Logon"}, "Logon"),
+        ({"api": {"operation": 7}}, ""),
+        ({"api": {"operation": "x" * 10_000}, "resources": None}, "x" * 200),
+        ({}, ""),
+    ],
+)
+def test_a_deed_is_named_by_its_operation(row: dict[str, Any], told: str) -> None:
+    assert matches.deed(row).operation == told
 
 
 @pytest.mark.parametrize(

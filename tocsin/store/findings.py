@@ -23,8 +23,9 @@ from sqlalchemy.dialects.sqlite import insert
 from tocsin import conditions
 from tocsin.ocsf import Scope, from_rows, schemas
 from tocsin.store import cursors, documents
+from tocsin.store import matches as matched
 from tocsin.store.database import Database, add_new
-from tocsin.store.moments import MICROSECOND, from_microseconds, to_microseconds, without_zones
+from tocsin.store.moments import MICROSECOND, from_microseconds, without_zones
 from tocsin.store.questions import FindingFilter, Page
 from tocsin.store.tables import (
     FINDING_ENTITIES,
@@ -107,7 +108,12 @@ class Findings:
         """
         question = cursors.question_of("matches", uid, scope)
         query = (
-            select(MATCHES, FINDINGS.c.rule_uid)
+            select(
+                MATCHES.c.finding_uid,
+                FINDINGS.c.rule_uid,
+                MATCHES.c.event_uid,
+                MATCHES.c.event_time,
+            )
             .join(FINDINGS, FINDINGS.c.uid == MATCHES.c.finding_uid)
             .where(MATCHES.c.finding_uid == uid, *visible(scope))
         )
@@ -205,14 +211,15 @@ def record(
         connection: in the transaction of the commit.
         findings: rows of `ocsf.schemas.FINDINGS`.
         matches: rows of `ocsf.schemas.MATCHES`.
-        events: those of the turn; the namespaces of matched ones are kept for scopes.
+        events: those of the turn; of matched ones the namespaces are kept for scopes, and what
+            they did for the timeline.
         now: UTC.
     """
     # Findings are few beside events: the rules have left some of thousands.
     rows = findings.to_pylist()
     for row in rows:
         _upsert(connection, row, now)
-    _record_matches(connection, rows, matches)
+    matched.record(connection, rows, matches, events)
     _record_namespaces(connection, rows, events)
 
 
@@ -248,29 +255,6 @@ def _upsert(connection: Connection, row: dict[str, Any], now: datetime) -> None:
     )
     concerned = {values["entity_uid"], *(link["uid"] for link in links)} - {""}
     add_new(connection, "finding_entities", [(uid, row["uid"]) for uid in sorted(concerned)])
-
-
-def _record_matches(
-    connection: Connection, rows: builtins.list[dict[str, Any]], matches: pa.Table
-) -> None:
-    times = matches.column("event_time").cast(pa.int64()).to_pylist()
-    findings = matches.column("finding_uid").to_pylist()
-    events = matches.column("event_uid").to_pylist()
-    pairs = set(zip(findings, events, strict=True))
-    found = builtins.list(zip(findings, times, events, strict=True))
-    for row in rows:
-        for event in row["event_uids"]:
-            # A correlation, or another tool, names events that no rule of this turn matched.
-            if (row["uid"], event) not in pairs and not _is_match(connection, row["uid"], event):
-                found.append((row["uid"], to_microseconds(row["last_time"]), event))
-    add_new(connection, "matches", sorted(found))
-
-
-def _is_match(connection: Connection, finding: str, event: str) -> bool:
-    query = select(MATCHES.c.event_uid).where(
-        MATCHES.c.finding_uid == finding, MATCHES.c.event_uid == event
-    )
-    return connection.execute(query.limit(1)).first() is not None
 
 
 def _record_namespaces(

@@ -39,9 +39,12 @@ class Moment:
         time: UTC.
         kind: `event` (one that a finding matched), `finding` (its first match) or `change`.
         uid: of the event, the finding, or "" for a change.
-        title: the finding's title, or what changed.
+        title: what the event did (`GetSecretValue`, `create clusterrolebindings`), the finding's
+            title (also of an event whose doings are not known), or what changed.
         severity_id: of the finding; 0 for a change.
-        actor: who made the change, or the entity.
+        actor: who did it or made the change; the entity where the event does not say.
+        status: of an event, as OCSF names it (`Success`, `Failure`); else "".
+        address: where an event came from; else "".
     """
 
     time: datetime
@@ -50,6 +53,8 @@ class Moment:
     title: str
     severity_id: int
     actor: str
+    status: str = ""
+    address: str = ""
 
 
 class Incidents:
@@ -294,14 +299,19 @@ def _events(
     connection: Connection, incident: str, scope: Scope, limit: int
 ) -> builtins.list[Moment]:
     columns = (FINDINGS.c.title, FINDINGS.c.severity_id, FINDINGS.c.entity)
-    query = select(MATCHES.c.event_uid, MATCHES.c.event_time, *columns).join(
-        FINDINGS, FINDINGS.c.uid == MATCHES.c.finding_uid
-    )
+    query = select(MATCHES, *columns).join(FINDINGS, FINDINGS.c.uid == MATCHES.c.finding_uid)
     query = _of_incident(query, incident, scope).order_by(MATCHES.c.event_time.desc())
     found: dict[str, Moment] = {}
     for row in connection.execute(query.limit(limit)):
         moment = Moment(
-            row.event_time, "event", row.event_uid, row.title, row.severity_id, _name(row.entity)
+            row.event_time,
+            "event",
+            row.event_uid,
+            row.operation or row.title,
+            row.severity_id,
+            row.actor or _name(row.entity),
+            row.status,
+            row.address,
         )
         worst = found.setdefault(row.event_uid, moment)
         if moment.severity_id > worst.severity_id:

@@ -198,9 +198,14 @@ MATCHES = Table(
     Column("finding_uid", Text, nullable=False),
     Column("event_time", Moment, nullable=False),
     Column("event_uid", Text, nullable=False),
+    Column("operation", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("address", Text, nullable=False),
     PrimaryKeyConstraint("finding_uid", "event_time", "event_uid"),
     sqlite_with_rowid=False,
 )
+"""What matched and, from version 2 on, in a few words what the event did: "" where unknown."""
 
 INCIDENTS = Table(
     "incidents",

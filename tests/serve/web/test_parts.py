@@ -1,6 +1,6 @@
 """The small thoughts behind the pages: story, charts, clauses, numbers, the exposition format."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -24,6 +24,8 @@ class Moment:
     title: str
     severity_id: int = 3
     actor: str = ""
+    status: str = ""
+    address: str = ""
 
 
 def moment(minute: int, kind: str, title: str) -> Moment:
@@ -38,6 +40,17 @@ def test_many_events_in_a_row_are_one_line() -> None:
 
     [beat] = day.beats
     assert (beat.count, beat.last_time) == (10, NOON + timedelta(minutes=9))
+
+
+def test_events_of_different_people_are_not_folded() -> None:
+    who = ("alice", "bob") * 5
+    moments = [
+        replace(moment(minute, "event", "read"), actor=name) for minute, name in enumerate(who)
+    ]
+
+    [day] = story.timeline(moments)
+
+    assert [beat.count for beat in day.beats] == [1] * 10
 
 
 def test_few_events_keep_their_own_lines() -> None:

@@ -26,6 +26,7 @@ incidents = typer.Typer(no_args_is_help=True)
 
 UidArgument = Annotated[str, typer.Argument(help="An incident's identifier, or its first letters.")]
 _COLUMNS = ("uid", "severity", "risk", "status", "title", "findings", "last_time", "assignee")
+_MOMENT_COLUMNS = ("time", "kind", "uid", "title", "status", "actor", "address")
 
 
 def add_to(app: typer.Typer) -> None:
@@ -69,10 +70,7 @@ def show(
         incident = _found(store, uid)
         moments = store.incidents.timeline(incident.uid, local_scope())
     if output is not Output.TABLE:
-        rows = [
-            {"time": each.time, "kind": each.kind, "uid": each.uid, "title": each.title}
-            for each in moments
-        ]
+        rows = [{name: getattr(each, name) for name in _MOMENT_COLUMNS} for each in moments]
         write_json(_row(incident) | {"timeline": rows})
         return
     _tell(incident)
@@ -86,10 +84,16 @@ def show(
     )
     print_rows(
         [
-            {"time": each.time, "kind": each.kind, "what": each.title, "actor": each.actor}
+            {
+                "time": each.time,
+                "kind": each.kind,
+                "what": f"{each.title} ({each.status})" if each.status else each.title,
+                "actor": each.actor,
+                "address": each.address,
+            }
             for each in moments
         ],
-        ("time", "kind", "what", "actor"),
+        ("time", "kind", "what", "actor", "address"),
         Output.TABLE,
     )
 

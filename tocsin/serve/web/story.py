@@ -59,7 +59,7 @@ class Story:
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """One or several moments of the same kind and title in a row.
+    """One or several moments in a row that say the same: kind, title, status, who and whence.
 
     Attributes:
         first: of the moments.
@@ -103,10 +103,10 @@ def timeline(moments: Iterable[Moment]) -> tuple[Day, ...]:
     """Fold moments that repeat each other and part them by day, oldest first."""
     every = list(moments)
     found = {(each.time, each.title) for each in every if each.kind == "finding"}
-    # The event that made a finding would say the same thing at the same time once more.
+    # An event whose doings are not known would say its finding's title once more.
     told = (each for each in every if each.kind != "event" or (each.time, each.title) not in found)
     beats: list[Beat] = []
-    for _, run in groupby(told, key=lambda each: (each.time.date(), each.kind, each.title)):
+    for _, run in groupby(told, key=_said):
         alike = list(run)
         # A few are shown one by one, so that each keeps its link; a hundred would hide the rest.
         if len(alike) <= MANY_EVENTS or alike[0].kind == "change":
@@ -115,6 +115,11 @@ def timeline(moments: Iterable[Moment]) -> tuple[Day, ...]:
             beats.append(Beat(alike[0], alike[-1].time, len(alike)))
     by_day = groupby(beats, key=lambda beat: beat.first.time.date())
     return tuple(Day(day, tuple(run)) for day, run in by_day)
+
+
+def _said(moment: Moment) -> tuple[object, ...]:
+    who = (moment.actor, moment.address) if moment.kind == "event" else ()
+    return moment.time.date(), moment.kind, moment.title, moment.status, *who
 
 
 def event_uids(findings: "Iterable[Row]") -> list[str]:

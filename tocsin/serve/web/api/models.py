@@ -113,6 +113,8 @@ class TimelineMoment(WithSeverity):
     uid: str
     title: str
     actor: str
+    status: str
+    address: str
 
 
 class FindingModel(WithSeverity):

@@ -1,0 +1,107 @@
+"""Matches as a turn stores them: which event, when, and in a few words what it did.
+
+The words are kept beside the match, because a timeline of hundreds of events must not open the lake
+for each of them.
+"""
+
+import builtins
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from sqlalchemy import Connection, select
+
+from tocsin import conditions
+from tocsin.store.database import add_new
+from tocsin.store.moments import to_microseconds
+from tocsin.store.tables import MATCHES
+
+LONGEST = 200
+"""Characters kept of each word; whoever made the event chose how long it is."""
+
+OPERATION = ("api.operation", "activity_name")
+OBJECT = ("resources.type",)
+STATUS = ("status",)
+ACTOR = ("actor.user.name", "actor.user.uid", "user.name", "actor.app_name")
+ADDRESS = ("src_endpoint.ip", "src_endpoint.domain", "src_endpoint.svc_name")
+
+
+class Deed(NamedTuple):
+    """What an event did, in the order of the columns; "" where it does not say."""
+
+    operation: str = ""
+    status: str = ""
+    actor: str = ""
+    address: str = ""
+
+
+UNKNOWN = Deed()
+
+
+def record(
+    connection: Connection,
+    findings: builtins.list[dict[str, Any]],
+    matches: pa.Table,
+    events: pa.Table,
+) -> None:
+    """Store the matches of one turn.
+
+    Args:
+        connection: in the transaction of the commit.
+        findings: rows of `ocsf.schemas.FINDINGS`; events that only they name become matches too.
+        matches: rows of `ocsf.schemas.MATCHES`.
+        events: those of the turn; a match with an event of an earlier turn has no words.
+    """
+    times = matches.column("event_time").cast(pa.int64()).to_pylist()
+    uids = matches.column("finding_uid").to_pylist()
+    named = matches.column("event_uid").to_pylist()
+    pairs = set(zip(uids, named, strict=True))
+    found = builtins.list(zip(uids, times, named, strict=True))
+    for row in findings:
+        for event in row["event_uids"]:
+            # A correlation, or another tool, names events that no rule of this turn matched.
+            if (row["uid"], event) not in pairs and not _is_stored(connection, row["uid"], event):
+                found.append((row["uid"], to_microseconds(row["last_time"]), event))
+    deeds = _deeds(events, {event for _, _, event in found})
+    rows = [(*place, *deeds.get(place[2], UNKNOWN)) for place in sorted(found)]
+    add_new(connection, MATCHES.name, rows)
+
+
+def deed(event: Mapping[str, Any]) -> Deed:
+    """Return what one row of an events table did."""
+    operation = _first(event, OPERATION)
+    # A bare verb, as Kubernetes has them, says nothing without what it was done to.
+    about = _first(event, OBJECT) if operation.islower() and operation.isalpha() else ""
+    return Deed(
+        f"{operation} {about}".strip()[:LONGEST],
+        _first(event, STATUS),
+        _first(event, ACTOR),
+        _first(event, ADDRESS),
+    )
+
+
+def _deeds(events: pa.Table, wanted: set[str]) -> dict[str, Deed]:
+    if not wanted:
+        return {}
+    paths = (*OPERATION, *OBJECT, *STATUS, *ACTOR, *ADDRESS)
+    names = {path.split(".", 1)[0] for path in paths} & set(events.schema.names)
+    chosen = pc.is_in(events.column("event_uid"), pa.array(sorted(wanted), pa.string()))
+    # The rules have left few of thousands.
+    matched = events.select(["event_uid", *sorted(names)]).filter(chosen).to_pylist()
+    return {row["event_uid"]: deed(row) for row in matched}
+
+
+def _is_stored(connection: Connection, finding: str, event: str) -> bool:
+    query = select(MATCHES.c.event_uid).where(
+        MATCHES.c.finding_uid == finding, MATCHES.c.event_uid == event
+    )
+    return connection.execute(query.limit(1)).first() is not None
+
+
+def _first(event: Mapping[str, Any], paths: tuple[str, ...]) -> str:
+    for path in paths:
+        for value in conditions.lookup(event, path):
+            if isinstance(value, str) and value:
+                return value[:LONGEST]
+    return ""
