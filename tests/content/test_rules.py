@@ -16,7 +16,7 @@ LONGEST_FILE = 60
 FEWEST_RULES = 36
 FEWEST_PYTHON_RULES = 3
 LOADED = wiring.load_rules(wiring.RuleChoice())
-SIGMA = [rule for rule in LOADED.rules if rule.kind == "Sigma"]
+SIGMA = [rule.as_in_examples() for rule in LOADED.rules if rule.kind == "Sigma"]
 PYTHON = [rule for rule in LOADED.rules if rule.kind == "Python"]
 SOURCE_OF_FOLDER = {"aws": "aws.cloudtrail", "kubernetes": "kubernetes.audit"}
 

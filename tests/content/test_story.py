@@ -19,7 +19,7 @@ ATTACK = {
     "A user makes an access key for another user",
     "CloudTrail logging is stopped or its trail deleted",
     "A long-lived key reads one secret after the other",
-    "A user shares a disk snapshot with another account",
+    "A disk snapshot is shared with an account outside",
     "Somebody is made administrator of the cluster",
     "A person lists the secrets of all namespaces",
     "A privileged pod is started",

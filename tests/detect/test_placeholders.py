@@ -60,6 +60,16 @@ def test_values_of_the_organization_come_from_its_settings():
     assert answers(line, {"f": "111122223333"}, {"f": 111122223333}, values=values) == [True, True]
 
 
+def test_a_rule_can_ask_whether_a_list_of_the_organization_has_values():
+    line = "f|expand: '%organization.address_ranges_known%'"
+
+    assert answers(line, {"f": "x"}, {}, values={"organization.address_ranges": ("::/0",)}) == [
+        True,
+        False,
+    ]
+    assert answers(line, {"f": "x"}) == [False]
+
+
 def test_keywords_have_placeholders_too():
     text = sigma("s:\n  '|expand': ['%hosts%']\ncondition: s")
     rule = parse_rules({"x.yml": text}, VALUES).rules[0]

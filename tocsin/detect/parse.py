@@ -6,7 +6,7 @@ stands in a file beside them.
 
 from collections.abc import Iterator, Mapping
 
-from tocsin.detect.placeholders import ORGANIZATION, Placeholders
+from tocsin.detect.placeholders import Placeholders, completed
 from tocsin.detect.rules import Parsed, Rule
 from tocsin.errors import ContentError, Location, Problem
 from tocsin.ocsf.yaml_text import Document, load_all
@@ -25,7 +25,7 @@ def parse_rules(files: Mapping[str, str], placeholders: Placeholders | None = No
     Returns:
         Rules in order of path, uids unique, and the problems with file and line.
     """
-    values = {**ORGANIZATION, **(placeholders or {})}
+    values = completed(placeholders or {})
     rules: list[Rule] = []
     problems: list[Problem] = []
     named: set[str] = set()

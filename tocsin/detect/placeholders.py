@@ -13,17 +13,29 @@ from typing import TypeAlias
 Placeholders: TypeAlias = Mapping[str, tuple[str, ...]]
 """Values by name, the percent signs left out."""
 
-ORGANIZATION: Placeholders = {
-    "organization.accounts": (),
-    "organization.address_ranges": (),
-    "organization.break_glass": (),
-    "organization.ci_roles": (),
-    "organization.countries": (),
-}
+ORGANIZATION = (
+    *("organization.accounts", "organization.address_ranges", "organization.break_glass"),
+    *("organization.ci_roles", "organization.countries"),
+)
 """Always known; without values where the settings do not describe the organization."""
 
 _PART = re.compile(r"\\%|%([^%\s]+)%")
 _MOST_VALUES = 10_000
+
+
+def completed(given: Placeholders) -> Placeholders:
+    """Return the values with those that are always known.
+
+    Beside each list of the organization stands one with `_known` at its end: `*`, which every text
+    matches, where the list has values, and nothing where it has none. So a rule can stay quiet
+    until somebody has described the organization.
+    """
+    lists = {name: given.get(name, ()) for name in ORGANIZATION}
+    known = {f"{name}_known": ("*",) if values else () for name, values in lists.items()}
+    return {**given, **lists, **known}
+
+
+NOTHING_GIVEN = completed({})
 
 
 def expanded(

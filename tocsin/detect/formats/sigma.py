@@ -26,7 +26,7 @@ from tocsin.detect.attack import tactics_of, techniques_of
 from tocsin.detect.document import Reading, nearest
 from tocsin.detect.formats.extras import read_examples, read_extras
 from tocsin.detect.formats.sigma_detection import DetectionReader, first_line
-from tocsin.detect.placeholders import ORGANIZATION, Placeholders
+from tocsin.detect.placeholders import NOTHING_GIVEN, Placeholders, completed
 from tocsin.detect.rules import SEVERITIES, LogSource, Rule
 from tocsin.errors import Problem
 from tocsin.ocsf.identifiers import content_hash
@@ -55,7 +55,7 @@ _KEY_OF_ERROR = {
 
 
 def read(
-    document: Document, text: str, file: str, placeholders: Placeholders = ORGANIZATION
+    document: Document, text: str, file: str, placeholders: Placeholders = NOTHING_GIVEN
 ) -> tuple[Rule | None, tuple[Problem, ...]]:
     """Read one Sigma document.
 
@@ -87,7 +87,7 @@ def _rule(reading: Reading, value: YamlValue, text: str, placeholders: Placehold
     extras = read_extras(reading, found.get("tocsin"))
     proof = None
     if extras.example_values and not reading.problems:
-        given = {**placeholders, **extras.example_values}
+        given = completed({**placeholders, **extras.example_values})
         proof = DetectionReader(reading, given).condition(found.get("detection"))
     examples = read_examples(reading, found.get("examples"))
     tags = [str(tag.name) for tag in header.get("tags") or [] if tag.namespace == "attack"]

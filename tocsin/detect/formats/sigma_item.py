@@ -61,7 +61,7 @@ from tocsin.conditions.tree import (
     Wildcard,
 )
 from tocsin.detect.document import nearest
-from tocsin.detect.placeholders import ORGANIZATION, Placeholders, expanded
+from tocsin.detect.placeholders import NOTHING_GIVEN, Placeholders, expanded
 from tocsin.ocsf.yaml_text import YamlValue
 
 _Plain: TypeAlias = float | str | bool | None
@@ -107,7 +107,7 @@ class _QuietRe2(RegexEngine):
 _POLICY = SigmaPolicy(regex_engine=_QuietRe2())
 
 
-def read_item(key: str, value: YamlValue, placeholders: Placeholders = ORGANIZATION) -> Condition:
+def read_item(key: str, value: YamlValue, placeholders: Placeholders = NOTHING_GIVEN) -> Condition:
     """Return the condition of one line.
 
     Args:
