@@ -82,7 +82,7 @@ def test_tactics_and_techniques_are_named_or_numbered():
 
     assert incident_json(value)["attacks"] == [
         {"tactic": {"uid": "TA0003"}},
-        {"tactic": {"name": "exfiltration"}},
+        {"tactic": {"uid": "TA0010", "name": "Exfiltration"}},
         {"sub_technique": {"uid": "T1098.001"}},
         {"technique": {"uid": "T1098"}},
     ]

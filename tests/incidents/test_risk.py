@@ -12,13 +12,15 @@ from tocsin.incidents.risk import assess_risk
 
 
 def test_the_sentences_say_where_the_score_comes_from():
-    score, reasons = assess_risk(4, ["rule-1", "rule-2"], ["exfiltration", "persistence"])
+    score, reasons = assess_risk(
+        4, ["rule-1", "rule-2"], ["command-and-control", "credential-access"]
+    )
 
     assert score == 64
     assert reasons == (
         "The highest severity is High: 65 points.",
         "2 rules made the findings: 90 % confidence.",
-        "2 tactics are seen (exfiltration, persistence): 110 % breadth.",
+        "2 tactics are seen (Command and Control, Credential Access): 110 % breadth.",
     )
 
 
@@ -51,4 +53,4 @@ def test_an_incident_grows_in_risk_as_another_tactic_appears():
     ).changed
 
     assert changed.risk_score > known.risk_score
-    assert "exfiltration, persistence" in changed.risk_reasons[2]
+    assert "Exfiltration, Persistence" in changed.risk_reasons[2]

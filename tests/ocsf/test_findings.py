@@ -6,7 +6,7 @@ import jsonschema
 import pytest
 from ocsf_json_schema import OcsfJsonSchemaEmbedded, get_ocsf_schema
 
-from tocsin.ocsf.findings import TACTIC_UIDS, finding_json
+from tocsin.ocsf.findings import TACTIC_UIDS, finding_json, tactic_name
 
 NOON = datetime(2026, 11, 23, 12, 0)
 NOON_MS = 1_795_435_200_000
@@ -144,6 +144,19 @@ def test_the_same_resource_of_two_events_is_told_once():
     told = finding_json(finding(), [event(), event(event_uid="evt_2")])
 
     assert len(told["resources"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("short", "name"),
+    [
+        ("credential-access", "Credential Access"),
+        ("command-and-control", "Command and Control"),
+        ("TA0003", "TA0003"),
+        ("of-our-own", "of-our-own"),
+    ],
+)
+def test_a_tactic_is_named_as_attack_writes_it(short, name):
+    assert tactic_name(short) == name
 
 
 @pytest.mark.corpora

@@ -9,6 +9,7 @@ from typing import TypeAlias
 from tocsin.incidents.incident import Incident, Status, Verdict
 from tocsin.incidents.risk import SEVERITIES
 from tocsin.ocsf import Entity
+from tocsin.ocsf.findings import TACTIC_UIDS, tactic_name
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 CATEGORY_UID = 2
@@ -101,15 +102,25 @@ def _people(incident: Incident) -> dict[str, Json]:
 
 
 def _attacks(incident: Incident) -> list[Json]:
-    tactics: list[Json] = [{"tactic": _named(tactic, "TA")} for tactic in incident.tactics]
+    tactics: list[Json] = [{"tactic": _tactic(tactic)} for tactic in incident.tactics]
     techniques: list[Json] = [
-        {"sub_technique" if "." in technique else "technique": _named(technique, "T")}
+        {"sub_technique" if "." in technique else "technique": _technique(technique)}
         for technique in incident.techniques
     ]
     return tactics + techniques
 
 
-def _named(text: str, prefix: str) -> Json:
+def _tactic(text: str) -> Json:
+    if text in TACTIC_UIDS:
+        return {"uid": TACTIC_UIDS[text], "name": tactic_name(text)}
+    return _numbered(text, "TA")
+
+
+def _technique(text: str) -> Json:
+    return _numbered(text, "T")
+
+
+def _numbered(text: str, prefix: str) -> Json:
     number = text.upper().removeprefix(prefix)
     return {"uid": text.upper()} if number[:1].isdigit() else {"name": text}
 

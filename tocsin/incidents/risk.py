@@ -7,6 +7,8 @@ several, an odd day of an administrator seldom does.
 
 from collections.abc import Sequence
 
+from tocsin.ocsf.findings import tactic_name
+
 POINTS = {1: 10, 2: 25, 3: 45, 4: 65, 5: 85, 6: 95}
 SEVERITIES = {
     0: "Unknown",
@@ -32,7 +34,7 @@ def assess_risk(
     Args:
         severity_id: the highest severity of the findings, OCSF 1 to 6; others count nothing.
         rule_uids: the different rules that made the findings.
-        tactics: the different tactics that these rules are about.
+        tactics: the different tactics that these rules are about, by their short names.
     """
     points = POINTS.get(severity_id, 0)
     confidence = CONFIDENCE_PERCENT.get(len(rule_uids), 100)
@@ -50,7 +52,8 @@ def _tactics(tactics: Sequence[str]) -> str:
     if not tactics:
         return "No tactic is known"
     verb = "is" if len(tactics) == 1 else "are"
-    return f"{_many(len(tactics), 'tactic')} {verb} seen ({', '.join(tactics)})"
+    names = ", ".join(map(tactic_name, tactics))
+    return f"{_many(len(tactics), 'tactic')} {verb} seen ({names})"
 
 
 def _many(count: int, noun: str) -> str:

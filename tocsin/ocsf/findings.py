@@ -29,6 +29,7 @@ TACTIC_UIDS = {
 }
 """Identifiers of ATT&CK tactics by the short names that findings carry."""
 
+_SMALL_WORDS = frozenset({"and"})
 _CREATE = 1
 _NEW = 1
 _RULE = 1
@@ -136,10 +137,18 @@ def _related_event(row: Mapping[str, object], event: Mapping[str, object]) -> di
     return related
 
 
+def tactic_name(tactic: str) -> str:
+    """Return a tactic as ATT&CK writes it: `Credential Access`; one that it does not know as is."""
+    if tactic not in TACTIC_UIDS:
+        return tactic
+    words = tactic.split("-")
+    return " ".join(word if word in _SMALL_WORDS else word.title() for word in words)
+
+
 def _attacks(tactics: Iterable[str], techniques: Iterable[str]) -> list[dict[str, object]]:
     """Return one element for each tactic and technique; which belongs to which is not known."""
     named: list[dict[str, object]] = [
-        {"tactic": {"uid": TACTIC_UIDS[tactic], "name": tactic.replace("-", " ").title()}}
+        {"tactic": {"uid": TACTIC_UIDS[tactic], "name": tactic_name(tactic)}}
         for tactic in tactics
         if tactic in TACTIC_UIDS
     ]
