@@ -85,11 +85,8 @@ def test_odd_escapes_in_a_rule_raise_no_warning():
 @pytest.mark.parametrize(
     ("yaml", "source", "line", "words"),
     [
-        (YAML, "def rule(event)\n", 2, "not Python"),
         (YAML, "x = 1\n", 2, "defines no function"),
         (YAML, "def rule(): return True\n", 2, "defines no function"),
-        (YAML, "x = " + "(" * 5_000, 2, "not Python"),
-        (YAML, "x = 1\0", 2, "not Python"),
         (YAML.replace("High", "Hihg"), SOURCE, 7, "did you mean"),
         (YAML.replace("15", "-1"), SOURCE, 12, "whole number"),
         (YAML.replace("Threshold: 3", "Threshold: yes"), SOURCE, 13, "whole number"),
@@ -110,6 +107,25 @@ def test_a_broken_rule_is_one_clear_line(yaml, source, line, words):
     problem = str(result.problems[0])
     assert problem.startswith(f"aws/trail.yml:{line}: ")
     assert words in problem
+    assert "\n" not in problem
+
+
+@pytest.mark.parametrize(
+    ("source", "place"),
+    [
+        ("def rule(event)\n", ":1"),
+        ("def rule(event):\n    return True\n\nx = = 1\n", ":4"),
+        ("x = " + "(" * 5_000, ""),
+        ("x = 1\0", ""),
+    ],
+)
+def test_python_that_cannot_be_read_is_named_by_its_own_file_and_line(source, place):
+    result = read(source=source)
+
+    assert result.rules == ()
+    [problem] = map(str, result.problems)
+    assert problem.startswith(f"aws/trail.py{place}")
+    assert ": not Python: " in problem
     assert "\n" not in problem
 
 

@@ -18,7 +18,7 @@ from tocsin.detect.attack import tactics_of, techniques_of
 from tocsin.detect.document import Reading, nearest
 from tocsin.detect.formats.extras import read_examples, read_extras
 from tocsin.detect.rules import DEFAULT_PERIOD, SEVERITIES, Example, LogSource, Rule
-from tocsin.errors import Problem
+from tocsin.errors import Location, Problem, RuleError
 from tocsin.ocsf.identifiers import content_hash
 from tocsin.ocsf.yaml_text import Document, YamlValue
 
@@ -41,7 +41,8 @@ def read(
         found = reading.mapping(document.value)
         python_file = _beside(file, found.get("Filename"))
         _check_kind(reading, found)
-        rule = _rule(reading, found, text, files.get(python_file))
+        source = _source(reading, python_file, files.get(python_file))
+        rule = _rule(reading, found, text, source)
     return (None if reading.problems else rule), tuple(reading.problems), python_file
 
 
@@ -62,8 +63,7 @@ def _check_kind(reading: Reading, found: Mapping[str, YamlValue]) -> None:
     raise reading.error(f"AnalysisType {kind!r} {known}", "AnalysisType")
 
 
-def _rule(reading: Reading, found: Mapping[str, YamlValue], text: str, source: str | None) -> Rule:
-    source = _source(reading, source)
+def _rule(reading: Reading, found: Mapping[str, YamlValue], text: str, source: str) -> Rule:
     reports = _reports(reading, found.get("Reports"))
     uid = reading.text(found.get("RuleID"), "RuleID")
     extras = read_extras(reading, found.get("tocsin"))
@@ -97,8 +97,11 @@ def _rule(reading: Reading, found: Mapping[str, YamlValue], text: str, source: s
     )
 
 
-def _source(reading: Reading, source: str | None) -> str:
-    """Return the text, once it is seen to define `rule` with one argument."""
+def _source(reading: Reading, file: str, source: str | None) -> str:
+    """Return the text, once it is seen to define `rule` with one argument.
+
+    What is wrong inside the Python file is told with its own name and line.
+    """
     if "Detection" in reading.value:
         raise reading.error("rules without Python (`Detection`) are not supported", "Detection")
     if source is None:
@@ -108,10 +111,9 @@ def _source(reading: Reading, source: str | None) -> str:
             warnings.simplefilter("ignore")  # an odd escape in a rule is no problem of ours
             tree = ast.parse(source)
     except SyntaxError as error:
-        line = error.lineno or 0
-        raise reading.error(f"not Python: {error.msg} (line {line})", "Filename") from error
+        raise RuleError(f"not Python: {error.msg}", Location(file, error.lineno or 0)) from error
     except (ValueError, RecursionError, MemoryError) as error:
-        raise reading.error(f"not Python: {error or 'nested too deep'}", "Filename") from error
+        raise RuleError(f"not Python: {error or 'nested too deep'}", Location(file)) from error
     functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
     if "rule" not in functions or not functions["rule"].args.args:
         raise reading.error("the Python file defines no function `rule(event)`", "Filename")
