@@ -249,3 +249,61 @@ def test_every_change_is_in_the_audit_log(store: Store, admin: str) -> None:
         "setup.token",
     ]
     assert store.audit.verify().first_bad_seq is None
+
+
+NEW = "another battery staple"
+
+
+def test_people_change_their_own_password_and_only_this_session_stays(
+    store: Store, admin: str
+) -> None:
+    here = store.accounts.login(admin, PASSWORD, "", NOON) or ""
+    elsewhere = store.accounts.login(admin, PASSWORD, "", NOON) or ""
+
+    assert store.accounts.change_own_password(here, PASSWORD, NEW, "", NOON)
+
+    assert store.accounts.session(here, NOON) is not None
+    assert store.accounts.session(elsewhere, NOON) is None
+    assert store.accounts.login(admin, PASSWORD, "", NOON) is None
+    assert store.accounts.login(admin, NEW, "", NOON) is not None
+    row = next(row for row in store.audit.list(EVERYTHING).rows if row.action == "user.password")
+    assert (row.actor, row.object) == (admin, admin)
+
+
+def test_a_wrong_old_password_changes_nothing_and_is_noted(store: Store, admin: str) -> None:
+    here = store.accounts.login(admin, PASSWORD, "", NOON) or ""
+
+    assert not store.accounts.change_own_password(here, "wrong", NEW, "198.51.100.7", NOON)
+
+    assert store.audit.list(EVERYTHING).rows[0].action == "password.failed"
+    assert store.accounts.login(admin, PASSWORD, "", NOON) is not None
+
+
+@pytest.mark.parametrize("new", ["short", PASSWORD, "x" * 257])
+def test_an_unacceptable_own_password_is_refused(store: Store, admin: str, new: str) -> None:
+    here = store.accounts.login(admin, PASSWORD, "", NOON) or ""
+
+    with pytest.raises(UsageError, match="password"):
+        store.accounts.change_own_password(here, PASSWORD, new, "", NOON)
+
+    assert store.accounts.login(admin, PASSWORD, "", NOON) is not None
+
+
+def test_an_ended_session_changes_no_password(store: Store, admin: str) -> None:
+    here = store.accounts.login(admin, PASSWORD, "", NOON) or ""
+    store.accounts.logout(here, NOON)
+
+    with pytest.raises(UsageError, match="sign in again"):
+        store.accounts.change_own_password(here, PASSWORD, NEW, "", NOON)
+
+
+def test_guessing_the_old_password_is_stopped_like_guessing_at_the_door(
+    store: Store, admin: str
+) -> None:
+    here = store.accounts.login(admin, PASSWORD, "198.51.100.7", NOON) or ""
+
+    with pytest.raises(UsageError, match="too many attempts"):
+        for _ in range(20):
+            assert not store.accounts.change_own_password(here, "x", NEW, "198.51.100.7", NOON)
+    with pytest.raises(UsageError, match="too many attempts"):
+        store.accounts.change_own_password(here, PASSWORD, NEW, "198.51.100.7", NOON)

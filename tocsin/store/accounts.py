@@ -37,6 +37,7 @@ LONGEST_PASSWORD = 256
 TOUCH_AFTER = timedelta(minutes=1)
 """A session's last use is written no more often than this."""
 
+ENDED = "the session has ended: sign in again"
 HASHES_AT_ONCE = 2
 _NAME = re2.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
 # OWASP Password Storage Cheat Sheet: argon2id, 19 MiB, two passes, one lane (as of 2026).
@@ -225,6 +226,58 @@ class Accounts:
             if name is not None:
                 connection.execute(delete(SESSIONS).where(SESSIONS.c.token_hash == key))
                 audit.record(connection, name, "logout", name, {}, now=now)
+
+    def change_own_password(
+        self, token: str, old: str, new: str, address: str, now: datetime
+    ) -> bool:
+        """Change the password of whoever holds session `token` and end their other sessions.
+
+        Tries count like logins, before the old password is looked at: a session left open must not
+        become a place to guess at.
+
+        Returns:
+            Whether it is changed; not when the old password is wrong.
+
+        Raises:
+            UsageError: too many attempts, the new password is not acceptable, or the session or
+                the password ended meanwhile.
+        """
+        key = _token_hash(token)
+        query = select(USERS).join(SESSIONS, SESSIONS.c.user == USERS.c.name)
+        query = query.where(SESSIONS.c.token_hash == key, ~USERS.c.is_disabled)
+        with self._database.read() as connection:
+            user = connection.execute(query).first()
+        if user is None:
+            raise UsageError(ENDED)
+        self._count_attempt(user.name, address, now)
+        if not self._verify(user.password_hash, old):
+            with self._database.write() as connection:
+                details: dict[str, object] = {"from": address}
+                audit.record(connection, user.name, "password.failed", user.name, details, now=now)
+            return False
+        if new == old:
+            raise UsageError("the new password is the old one")
+        hashed = self._acceptable(user.name, new)
+        with self._database.write() as connection:
+            self._replace_password(connection, key, user, hashed, now)
+        return True
+
+    def _replace_password(
+        self, connection: Connection, key: str, user: Row[Any], hashed: str, now: datetime
+    ) -> None:
+        still = select(SESSIONS.c.user).where(SESSIONS.c.token_hash == key)
+        mine = update(USERS).where(
+            USERS.c.name == user.name,
+            # Somebody may have changed it, or locked them out, while the old one was checked.
+            USERS.c.password_hash == user.password_hash,
+            ~USERS.c.is_disabled,
+            still.exists(),
+        )
+        if connection.execute(mine.values(password_hash=hashed)).rowcount != 1:
+            raise UsageError(ENDED)
+        others = delete(SESSIONS).where(SESSIONS.c.user == user.name, SESSIONS.c.token_hash != key)
+        connection.execute(others)
+        audit.record(connection, user.name, "user.password", user.name, {}, now=now)
 
     def _acceptable(self, name: str, password: str) -> str:
         """Return the hash of the password, once name and password are acceptable."""

@@ -15,7 +15,10 @@ from tocsin.serve.web.headers import CONTENT_SECURITY_POLICY, MAX_BODY_BYTES
 from tocsin.store import Store
 
 TEMPLATES = Path("tocsin/serve/web/templates")
-PAGES = ("/", "/incidents", "/findings", "/search", "/sources", "/rules", "/audit", "/users")
+PAGES = (
+    *("/", "/incidents", "/findings", "/search", "/sources", "/rules", "/audit", "/users"),
+    "/account",
+)
 ERRORS = (
     ("GET", "/nothing", 404),
     ("POST", "/incidents", 405),

@@ -19,7 +19,10 @@ from tocsin.ocsf import EVERYTHING
 from tocsin.serve.web import create_app
 from tocsin.store import FindingFilter, IncidentFilter, Store
 
-PAGES = ("/", "/incidents", "/findings", "/search", "/sources", "/rules", "/audit", "/users")
+PAGES = (
+    *("/", "/incidents", "/findings", "/search", "/sources", "/rules", "/audit", "/users"),
+    "/account",
+)
 
 
 def text_of(answer: httpx.Response) -> str:

@@ -133,6 +133,11 @@ def maybe_visitor(request: Request) -> Visitor | None:
     return cast("Visitor | None", getattr(request.state, "visitor", None))
 
 
+def address_of(request: Request) -> str:
+    """Return the address that the request came from, "" where none is known."""
+    return request.client.host if request.client else ""
+
+
 def form_of(request: Request) -> Form:
     """Return the fields of the form that was sent; the last one of a name counts."""
     return cast("Form", request.state.form)

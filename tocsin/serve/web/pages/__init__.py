@@ -1,6 +1,7 @@
 """The pages, one file for each entry of the menu; each has a `router` of guarded routes."""
 
 from tocsin.serve.web.pages import (
+    account,
     entrance,
     findings,
     incidents,
@@ -20,6 +21,7 @@ routers = (
     sources.router,
     rules.router,
     people.router,
+    account.router,
 )
 
 __all__ = ["routers"]

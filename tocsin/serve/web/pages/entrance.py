@@ -5,6 +5,7 @@ from starlette.responses import Response
 
 from tocsin.errors import UsageError
 from tocsin.serve.web.guard import (
+    address_of,
     console_of,
     cookie_name,
     form_of,
@@ -36,7 +37,7 @@ def sign_in(request: Request) -> Response:
     name = form.get("name", "")
     try:
         token = console.store.accounts.login(
-            name, form.get("password", ""), _address(request), console.now()
+            name, form.get("password", ""), address_of(request), console.now()
         )
     except UsageError as error:
         return _sign_in_page(request, back, name, problem=str(error), status=429)
@@ -76,7 +77,7 @@ def set_up(request: Request) -> Response:
         if password != form.get("again", ""):
             raise UsageError("the two passwords differ")
         console.store.accounts.consume_setup_token(token.strip(), name, password, console.now())
-        session = console.store.accounts.login(name, password, _address(request), console.now())
+        session = console.store.accounts.login(name, password, address_of(request), console.now())
     except UsageError as error:
         return show_outside(
             request, "set_up.html", status=400, token=token, name=name, problem=str(error)
@@ -109,7 +110,3 @@ def _end_session(request: Request) -> None:
     console, visitor = console_of(request), maybe_visitor(request)
     if visitor:
         console.store.accounts.logout(visitor.token, console.now())
-
-
-def _address(request: Request) -> str:
-    return request.client.host if request.client else ""
