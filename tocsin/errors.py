@@ -86,10 +86,15 @@ class Location:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong with a settings or content file, with its remedy, ready to print."""
+    """One thing wrong with a settings or content file, with its remedy, ready to print.
+
+    Attributes:
+        is_warning: the file is used all the same.
+    """
 
     location: Location
     message: str
+    is_warning: bool = False
 
     def __str__(self) -> str:
-        return f"{self.location}: {self.message}"
+        return f"{self.location}: {'warning: ' if self.is_warning else ''}{self.message}"

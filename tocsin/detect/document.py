@@ -29,6 +29,15 @@ class Reading:
         """Return where the value at `path` stands."""
         return Location(self.file, self._document.line(path))
 
+    @property
+    def is_refused(self) -> bool:
+        """Whether something was found that keeps the document from being used."""
+        return any(not problem.is_warning for problem in self.problems)
+
+    def warn(self, message: str, *path: str | int) -> None:
+        """Note what is odd at `path` and does not keep the document from being used."""
+        self.problems.append(Problem(self.location(*path), message, is_warning=True))
+
     def error(self, message: str, *path: str | int) -> RuleError:
         """Return the error that says what is wrong at `path`; for the caller to raise."""
         return RuleError(message, self.location(*path))

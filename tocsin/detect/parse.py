@@ -1,15 +1,20 @@
 """Read a set of rule files: every rule that can be used, every problem of the rest, no exception.
 
-YAML files hold Sigma rules, or, where they have the key `AnalysisType`, describe a Python rule that
-stands in a file beside them.
+YAML files hold Sigma rules and filters, or, where they have the key `AnalysisType`, describe a
+Python rule that stands in a file beside them.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from tocsin.detect.placeholders import Placeholders, completed
 from tocsin.detect.rules import Parsed, Rule
 from tocsin.errors import ContentError, Location, Problem
 from tocsin.ocsf.yaml_text import Document, load_all
+
+if TYPE_CHECKING:
+    from tocsin.detect.formats.sigma_filter import Filter
 
 _YAML = (".yml", ".yaml")
 
@@ -26,42 +31,58 @@ def parse_rules(files: Mapping[str, str], placeholders: Placeholders | None = No
         Rules in order of path, uids unique, and the problems with file and line.
     """
     values = completed(placeholders or {})
-    rules: list[Rule] = []
-    problems: list[Problem] = []
-    named: set[str] = set()
+    found = _Found()
     for path in sorted(files):
         if path.endswith(_YAML):
-            for rule, found, python_file in _documents(path, files, values):
-                problems += found
-                named.add(python_file)
-                if rule is not None:
-                    rules.append(rule)
-    problems += _orphans(files, named)
-    unique, duplicates = _unique(rules)
+            _read_file(path, files, values, found)
+    problems = found.problems + _orphans(files, found.named)
+    unique, duplicates = _unique(found.rules)
+    if found.filters:
+        from tocsin.detect.formats import sigma_filter
+
+        unique, unmet = sigma_filter.applied(found.filters, unique)
+        duplicates += unmet
     return Parsed(tuple(unique), (*problems, *duplicates))
 
 
-def _documents(
-    path: str, files: Mapping[str, str], placeholders: Placeholders
-) -> Iterator[tuple[Rule | None, tuple[Problem, ...], str]]:
-    """Yield the rule of each document with its problems and the Python file that it names."""
+@dataclass(slots=True)
+class _Found:
+    """What the files held so far; `named` are the Python files that YAML files name."""
+
+    rules: list[Rule] = field(default_factory=list)
+    filters: "list[Filter]" = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    named: set[str] = field(default_factory=set)
+
+
+def _read_file(
+    path: str, files: Mapping[str, str], placeholders: Placeholders, found: _Found
+) -> None:
     text = files[path]
     try:
         documents = load_all(text, path)
     except ContentError as error:
-        yield None, (Problem(error.location, error.message),), ""
+        found.problems.append(Problem(error.location, error.message))
         return
     filled = [document for document in documents if document.value is not None]
     if not filled:
-        yield None, (Problem(Location(path), "the file holds no rule"),), ""
+        found.problems.append(Problem(Location(path), "the file holds no rule"))
     # pySigma is loaded here: most commands never read a rule.
-    from tocsin.detect.formats import python, sigma
+    from tocsin.detect.formats import python, sigma, sigma_deprecated, sigma_filter
 
-    for document in filled:
+    for document in sigma_deprecated.collected(filled):
+        rule: Rule | None = None
+        problems: tuple[Problem, ...]
         if _is_python(document):
-            yield python.read(document, text, path, files)
+            rule, problems, named = python.read(document, text, path, files)
+            found.named.add(named)
+        elif sigma_filter.is_filter(document):
+            sieve, problems = sigma_filter.read(document, text, path, placeholders)
+            found.filters += [sieve] if sieve else []
         else:
-            yield *sigma.read(document, text, path, placeholders), ""
+            rule, problems = sigma.read(document, text, path, placeholders)
+        found.rules += [rule] if rule else []
+        found.problems += problems
 
 
 def _is_python(document: Document) -> bool:

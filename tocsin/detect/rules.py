@@ -96,6 +96,7 @@ class Rule:
         condition: of a Sigma rule; `None` for Python.
         example_condition: the condition with the placeholders' values that the rule gives for its
             examples; `None` where it gives none.
+        name: what filters may call it beside its uid.
         source: Python text; empty for Sigma. Data here, never executed outside a rule worker.
         version: hash of the text the rule was read from.
     """
@@ -124,6 +125,7 @@ class Rule:
     author: str = ""
     is_enabled: bool = True
     example_condition: Condition | None = None
+    name: str = ""
 
     def as_in_examples(self) -> "Rule":
         """Return the rule as its examples see it: with their values for placeholders."""

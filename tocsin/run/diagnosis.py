@@ -30,7 +30,7 @@ def content_problems(settings: Settings | None) -> Iterator[Problem | str]:
         return
     choice = rules_of(settings) if settings else RuleChoice()
     try:
-        yield from load_rules(choice, settings).problems
+        yield from load_rules(choice, settings).refusals
     except ContentError as error:
         yield Problem(error.location, error.message)
     if settings is not None:

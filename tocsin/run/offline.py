@@ -69,7 +69,7 @@ def detect_files(
     loaded = load_rules(choice, settings)
     log_sources = detect.LogSources.read(content.log_sources_text(), "content/log_sources.yaml")
     rules = replace(detect.RuleSet.build(loaded.rules, log_sources, _EVERY_AGE), is_merging=False)
-    run = OfflineRun(iter(()), problems=tuple(str(problem) for problem in loaded.problems))
+    run = OfflineRun(iter(()), problems=tuple(map(str, loaded.refusals)))
     run.results = _findings_of(run, paths, source, rules, advance)
     return run
 

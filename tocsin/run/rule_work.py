@@ -51,10 +51,12 @@ def check_rules(choice: RuleChoice, settings: Settings | None = None) -> RulesCh
     loaded = load_rules(choice, settings)
     rules = detect.RuleSet.build(loaded.rules, _log_sources())
     unbound = tuple(
-        Problem(rule.location, f"no source gives the logs {rule.log_source}; the rule never runs")
+        Problem(
+            rule.location, f"no source gives the logs {rule.log_source}; the rule never runs", True
+        )
         for rule in rules.unbound
     )
-    refused = len({problem.location.file for problem in loaded.problems})
+    refused = len({each.location.file for each in loaded.refusals})
     return RulesChecked(len(loaded.rules), refused, loaded.problems + unbound)
 
 

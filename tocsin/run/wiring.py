@@ -29,6 +29,11 @@ class LoadedRules:
     texts: Mapping[str, str]
     problems: tuple[Problem, ...]
 
+    @property
+    def refusals(self) -> tuple[Problem, ...]:
+        """The problems that keep a file from being used; the others are warnings."""
+        return tuple(problem for problem in self.problems if not problem.is_warning)
+
 
 def load_mappings() -> Mapping[str, normalize.Mapping]:
     """Return the mappings by source.

@@ -2,7 +2,7 @@
 
 pySigma reads values, modifiers and the condition expression; this file walks the detections itself,
 so that every problem has its line, and turns the result into a condition tree. Nothing of pySigma
-is left when a rule has been read. Correlations and filters come with the engine.
+is left when a rule has been read. Correlations come with the engine.
 
 Source: Sigma specification 2.1, rules and modifiers appendix.
 """
@@ -25,9 +25,11 @@ from sigma.rule.base import SigmaRuleBase
 from tocsin.detect.attack import tactics_of, techniques_of
 from tocsin.detect.document import Reading, nearest
 from tocsin.detect.formats.extras import read_examples, read_extras
+from tocsin.detect.formats.sigma_deprecated import modernized
 from tocsin.detect.formats.sigma_detection import DetectionReader, first_line
+from tocsin.detect.formats.sigma_filter import read_log_source
 from tocsin.detect.placeholders import NOTHING_GIVEN, Placeholders, completed
-from tocsin.detect.rules import SEVERITIES, LogSource, Rule
+from tocsin.detect.rules import SEVERITIES, Rule
 from tocsin.errors import Problem
 from tocsin.ocsf.identifiers import content_hash
 from tocsin.ocsf.yaml_text import Document, YamlValue
@@ -40,8 +42,6 @@ _KEYS = (
 _SPELLING_CUTOFF = 0.85
 _NOT_YET = {
     "correlation": "correlation rules are not supported yet",
-    "filter": "Sigma filters are not supported yet",
-    "action": "`action` (collections of Sigma 1) is not supported; write each rule out",
 }
 _KEY_OF_ERROR = {
     SigmaIdentifierError: "id",
@@ -72,7 +72,7 @@ def read(
     rule = None
     with reading.collecting():
         rule = _rule(reading, document.value, text, placeholders)
-    return (None if reading.problems else rule), tuple(reading.problems)
+    return (None if reading.is_refused else rule), tuple(reading.problems)
 
 
 def _rule(reading: Reading, value: YamlValue, text: str, placeholders: Placeholders) -> Rule:
@@ -81,12 +81,13 @@ def _rule(reading: Reading, value: YamlValue, text: str, placeholders: Placehold
         if key in found:
             raise reading.error(message, key)
     _check_spelling(reading, found)
+    found = modernized(reading, found)
     header = _header(reading, found)
-    log_source = _log_source(reading, found.get("logsource"))
+    log_source = read_log_source(reading, found.get("logsource"))
     condition = DetectionReader(reading, placeholders).condition(found.get("detection"))
     extras = read_extras(reading, found.get("tocsin"))
     proof = None
-    if extras.example_values and not reading.problems:
+    if extras.example_values and not reading.is_refused:
         given = completed({**placeholders, **extras.example_values})
         proof = DetectionReader(reading, given).condition(found.get("detection"))
     examples = read_examples(reading, found.get("examples"))
@@ -96,7 +97,7 @@ def _rule(reading: Reading, value: YamlValue, text: str, placeholders: Placehold
         title=str(found["title"]).strip() if "title" in found else "",
         description=str(found.get("description") or "").strip(),
         severity_id=SEVERITIES[str(found.get("level") or "medium").lower()]
-        if not reading.problems
+        if not reading.is_refused
         else 0,
         kind="Sigma",
         log_source=log_source,
@@ -104,6 +105,7 @@ def _rule(reading: Reading, value: YamlValue, text: str, placeholders: Placehold
         version=content_hash(text.encode("utf-8", "surrogatepass")),
         condition=condition,
         example_condition=proof,
+        name=str(found.get("name") or ""),
         tactics=tactics_of(tags),
         techniques=techniques_of(tags),
         entity=extras.entity,
@@ -155,16 +157,3 @@ def _named_key(message: str) -> str:
     """Return the key that pySigma's message names, else `title`, which stands at the top."""
     words = message.lower().split()
     return next((key for key in _KEYS if key in words or key.rstrip("s") in words), "title")
-
-
-def _log_source(reading: Reading, value: YamlValue) -> LogSource:
-    with reading.collecting():
-        found = reading.mapping(value, "logsource")
-        product, service, category = (
-            reading.text(found[key], "logsource", key).lower() if found.get(key) else None
-            for key in ("product", "service", "category")
-        )
-        if not (product or service or category):
-            raise reading.error("'logsource' names no product, category or service", "logsource")
-        return LogSource(product, service, category)
-    return LogSource()

@@ -71,7 +71,12 @@ def check(
                 "loaded": checked.loaded,
                 "refused": checked.refused,
                 "problems": [
-                    {"file": each.location.file, "line": each.location.line, "reason": each.message}
+                    {
+                        "file": each.location.file,
+                        "line": each.location.line,
+                        "reason": each.message,
+                        "is_warning": each.is_warning,
+                    }
                     for each in checked.problems
                 ],
             }
