@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
+from typing import TypeAlias
 
 import msgspec
 
@@ -66,13 +67,32 @@ class _Answer(msgspec.Struct, array_like=True, frozen=True):
 _ANSWERS = msgspec.msgpack.Decoder(list[list[_Answer]])
 
 
+@dataclass(frozen=True, slots=True)
+class Protections:
+    """What holds around the rules besides limits of memory and time, files and processes.
+
+    Attributes:
+        network_is_cut: the worker has a network of its own, with nothing in it.
+        system_calls_are_filtered: the kernel refuses all calls but the few that judging needs.
+        is_nobody: the worker's user has no rights beyond those of everybody.
+    """
+
+    network_is_cut: bool = False
+    system_calls_are_filtered: bool = False
+    is_nobody: bool = False
+
+
+_Case: TypeAlias = "str | tuple[str, str]"
+"""A record, or a record and the mocks of its test."""
+
+
 @dataclass(slots=True)
 class _Child:
     """A running child with the rules that it has loaded."""
 
     process: subprocess.Popen[bytes]
     channel: Channel
-    network_is_cut: bool
+    protections: Protections = Protections()
     loaded: set[str] = field(default_factory=set)
 
 
@@ -99,6 +119,7 @@ class RuleWorker:
         self._child: _Child | None = None
         self._records: dict[str, _Record] = {}
         self._trouble = ""
+        self._surroundings = ""
 
     def __enter__(self) -> "RuleWorker":
         return self
@@ -129,7 +150,22 @@ class RuleWorker:
         Raises:
             WorkerStartError: the child does not start.
         """
-        return self._running().network_is_cut
+        return self._running().protections.network_is_cut
+
+    def protections(self) -> Protections:
+        """Start the child if need be, and return what the system let it put up.
+
+        Raises:
+            WorkerStartError: the child does not start.
+        """
+        return self._running().protections
+
+    def provide(self, surroundings: str) -> None:
+        """Give rules the helpers and data models of their folder; see `detect.parse_rules`."""
+        if surroundings != self._surroundings:
+            self._surroundings = surroundings
+            self._records.clear()
+            self.close()
 
     def close(self) -> None:
         """End the child."""
@@ -137,10 +173,13 @@ class RuleWorker:
         if child is not None:
             _end(child)
 
-    def __call__(self, rules: Mapping[str, str], records: Sequence[str]) -> Sequence[Verdict]:
+    def __call__(
+        self, rules: Mapping[str, str], records: Sequence[str], mocks: Sequence[str] = ()
+    ) -> Sequence[Verdict]:
         """Run every rule on every record; see `detect.RunPython`."""
         if not records:
             return []
+        cases = list(zip(records, mocks, strict=True)) if mocks else records
         for uid, source in rules.items():
             if uid not in self._records or self._records[uid].source != source:
                 self._forget(uid)
@@ -148,7 +187,7 @@ class RuleWorker:
             self._records[uid].asked = 0
         verdicts: list[Verdict] = []
         try:
-            for start, chunk in _chunks(records):
+            for start, chunk in _chunks(cases):
                 verdicts += self._chunk(list(rules), start, chunk)
         except WorkerStartError as error:
             return [_refused(uid, None, f"not_run: {error}", len(records)) for uid in rules]
@@ -161,7 +200,7 @@ class RuleWorker:
                 verdicts.append(_refused(uid, None, f"switched_off: {because}", unasked))
         return verdicts
 
-    def _chunk(self, uids: Sequence[str], start: int, chunk: Sequence[str]) -> Iterator[Verdict]:
+    def _chunk(self, uids: Sequence[str], start: int, chunk: Sequence[_Case]) -> Iterator[Verdict]:
         done = 0
         while done < len(chunk):
             alive = self._alive(uids)
@@ -179,7 +218,7 @@ class RuleWorker:
         return [uid for uid in uids if not self._records[uid].off_because]
 
     def _answered(
-        self, uids: Sequence[str], chunk: Sequence[str], size: int
+        self, uids: Sequence[str], chunk: Sequence[_Case], size: int
     ) -> Iterator[list[_Answer]]:
         """Yield the answers for one record after the other, as many as come in time.
 
@@ -206,7 +245,7 @@ class RuleWorker:
             self._trouble = self._end_of_child()
             self.close()
 
-    def _alone(self, uids: Sequence[str], index: int, record: str) -> Iterator[Verdict]:
+    def _alone(self, uids: Sequence[str], index: int, record: _Case) -> Iterator[Verdict]:
         """Try one record of a group that was not answered."""
         answers = list(self._answered(uids, [record], 1))
         if answers:
@@ -214,7 +253,7 @@ class RuleWorker:
         else:
             yield from self._one_by_one(uids, index, record)
 
-    def _one_by_one(self, uids: Sequence[str], index: int, record: str) -> Iterator[Verdict]:
+    def _one_by_one(self, uids: Sequence[str], index: int, record: _Case) -> Iterator[Verdict]:
         """Try each rule alone on the record that the rules together did not get through."""
         for uid in uids:
             if self._records[uid].off_because:
@@ -308,10 +347,13 @@ class RuleWorker:
         finally:
             os.close(child_reads)
             os.close(child_writes)
-        child = _Child(process, channel, network_is_cut=False)
+        child = _Child(process, channel)
         try:
             hello = channel.receive(seconds=self._limits.start_seconds)
-            child.network_is_cut = msgspec.msgpack.decode(hello, type=list[bool])[0]
+            child.protections = Protections(*msgspec.msgpack.decode(hello, type=list[bool]))
+            if self._surroundings:
+                self._send(child, ["provide", self._surroundings])
+                channel.receive(seconds=self._limits.start_seconds)
         except (BrokenChannelError, LateError, msgspec.MsgspecError) as error:
             _end(child)
             raise WorkerStartError("the rule worker does not start") from error
@@ -324,16 +366,20 @@ def _end(child: _Child) -> None:
     child.channel.close()
 
 
-def _chunks(records: Sequence[str]) -> Iterator[tuple[int, Sequence[str]]]:
+def _chunks(records: Sequence[_Case]) -> Iterator[tuple[int, Sequence[_Case]]]:
     """Yield the records in pieces of bounded number and length, each with its first index."""
     start = size = 0
     for index, record in enumerate(records):
-        is_full = index - start >= _MAX_RECORDS or size + len(record) > _MAX_CHUNK_CHARACTERS
+        is_full = index - start >= _MAX_RECORDS or size + _length(record) > _MAX_CHUNK_CHARACTERS
         if is_full and index > start:
             yield start, records[start:index]
             start, size = index, 0
-        size += len(record)
+        size += _length(record)
     yield start, records[start:]
+
+
+def _length(case: _Case) -> int:
+    return len(case) if isinstance(case, str) else len(case[0]) + len(case[1])
 
 
 def _verdicts(answers: Sequence[_Answer], asked: Sequence[str], index: int) -> Iterator[Verdict]:

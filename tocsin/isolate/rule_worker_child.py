@@ -1,10 +1,11 @@
 """Run Python rules inside a process of their own; started by `rule_worker`, never imported.
 
-The file needs the standard library and msgspec only, so that a worker starts fast and holds nothing
-of Tocsin. It locks itself in before it sees the first rule: no privileges to gain, no network where
-the system allows that, no new file descriptors (so no files, sockets or pipes), no processes or
-threads, bounded memory and processor time, no environment. What a locked-in rule may still do is
-spend its time; the parent measures that and ends the process.
+The file and those in `jail` need the standard library and msgspec only, so that a worker starts
+fast and holds nothing else of Tocsin. It locks itself in before it sees the first rule: no
+privileges to gain, no network where the system allows that, no system calls but a few, no new file
+descriptors (so no files, sockets or pipes), no processes or threads, bounded memory and processor
+time, no environment. What a locked-in rule may still do is spend its time; the parent measures that
+and ends the process.
 
 Frames on the two descriptors are a length (4 bytes, big-endian) and that many bytes of msgpack.
 This is one of the two files in which `exec` stands (building.md, invariant 13).
@@ -20,11 +21,20 @@ import resource
 import signal
 import sys
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import msgspec
+
+if TYPE_CHECKING:
+    from tocsin.isolate.jail import rule_event, rule_modules, system_calls
+else:
+    sys.path.insert(0, str(Path(__file__).with_name("jail")))
+    import rule_event
+    import rule_modules
+    import system_calls
 
 MODULES = (
     *("abc", "ast", "base64", "binascii", "calendar", "collections", "collections.abc", "copy"),
@@ -39,7 +49,20 @@ MODULES = (
         "fractions",
     ),
     *("functools", "hashlib", "hmac", "html", "ipaddress", "itertools", "json", "logging", "math"),
-    *("operator", "os", "re", "statistics", "string", "struct", "sys", "textwrap", "time"),
+    *(
+        "numbers",
+        "pprint",
+        "random",
+        "operator",
+        "os",
+        "re",
+        "statistics",
+        "string",
+        "struct",
+        "sys",
+        "textwrap",
+        "time",
+    ),
     *("traceback", "typing", "unicodedata", "urllib.parse", "uuid", "zlib", "_strptime"),
     *("encodings.ascii", "encodings.idna", "encodings.latin_1", "encodings.utf_16_le"),
 )
@@ -51,6 +74,7 @@ DESCRIPTION_CHARACTERS = 4_000
 CONTEXT_BYTES = 16_384
 REASON_CHARACTERS = 300
 
+_WORDS_IN_CONTEXT = ("reference", "runbook", "destinations")
 _MAX_DIGITS = 400
 _CPU_SECONDS = 600
 _NOBODY = 65_534
@@ -62,45 +86,6 @@ _OUT_OF_MEMORY_STATUS = 3
 _REFUSED_PREFIXES = ("os.", "subprocess.", "socket.", "ctypes.", "shutil.", "signal.", "mmap.")
 
 Frame = list[Any]
-
-
-class RuleEvent(dict[str, Any]):
-    """The record that a rule is given: a dictionary with two ways to reach deep inside."""
-
-    def deep_get(self, *keys: str, default: Any = None) -> Any:
-        """Return the value under these keys, one inside the other, else `default`."""
-        value: Any = self
-        for key in keys:
-            if not isinstance(value, Mapping):
-                return default
-            value = value.get(key)
-        return default if value is None else value
-
-    def deep_walk(self, *keys: str, default: Any = None, return_val: str = "all") -> Any:
-        """Return values under these keys, lists on the way opened.
-
-        `return_val` is `first`, `last` or `all`; `all` gives distinct values, one alone unlisted.
-        """
-        found: list[Any] = []
-        for value in _walk(self, keys):
-            if value not in found:
-                found.append(value)
-        if not found:
-            return default
-        if return_val == "first":
-            return found[0]
-        return found[-1] if return_val == "last" or len(found) == 1 else found
-
-
-def _walk(value: Any, keys: tuple[str, ...]) -> Iterator[Any]:
-    if isinstance(value, list):
-        for element in value:
-            yield from _walk(element, keys)
-    elif not keys:
-        if value is not None:
-            yield value
-    elif isinstance(value, Mapping):
-        yield from _walk(value.get(keys[0]), keys[1:])
 
 
 @dataclass(frozen=True)
@@ -136,23 +121,27 @@ class Channel:
 def main() -> None:
     """Lock in, then load and judge as the parent asks, until it closes its end."""
     channel = Channel(int(sys.argv[1]), int(sys.argv[2]))
-    network_is_cut = lock_in(memory_bytes=int(sys.argv[3]))
-    channel.send([network_is_cut])
+    surroundings = rule_modules.Surroundings(execute)
+    channel.send(lock_in(memory_bytes=int(sys.argv[3])))
+    sys.meta_path.append(surroundings)
     functions: dict[str, dict[str, Any]] = {}
     while True:
         request = channel.receive()
-        if request[0] == "load":
+        if request[0] == "provide":
+            surroundings.provide(json.loads(request[1]))
+            channel.send([""])
+        elif request[0] == "load":
             _, uid, source, seconds = request
             with_alarm(seconds)
             functions[uid], problem = load(uid, source)
             channel.send([problem])
         else:
-            _, uids, records, size, seconds = request
-            for start in range(0, len(records), size):
+            _, uids, cases, size, seconds = request
+            for start in range(0, len(cases), size):
                 with_alarm(seconds)
-                group = records[start : start + size]
+                group = cases[start : start + size]
                 asked = [(uid, functions[uid]) for uid in uids]
-                channel.send([[judge(*rule, record) for rule in asked] for record in group])
+                channel.send([judge_case(surroundings, asked, case) for case in group])
         with_alarm(0)
 
 
@@ -161,8 +150,12 @@ def with_alarm(seconds: float) -> None:
     signal.setitimer(signal.ITIMER_REAL, seconds)
 
 
-def lock_in(memory_bytes: int) -> bool:
-    """Give up everything a rule does not need; return whether the network is cut off."""
+def lock_in(memory_bytes: int) -> list[bool]:
+    """Give up everything a rule does not need.
+
+    Returns:
+        Whether the network is cut off, system calls are filtered, and the user is without rights.
+    """
     for name in MODULES:
         importlib.import_module(name)
     libc = ctypes.CDLL(None, use_errno=True)
@@ -186,7 +179,9 @@ def lock_in(memory_bytes: int) -> bool:
     for name in ("ctypes", "_ctypes", "resource", "signal", "importlib"):
         sys.modules.pop(name, None)
     sys.addaudithook(_refuse)
-    return network_is_cut
+    is_nobody = os.geteuid() != 0
+    # Last of all: the calls above are refused after it.
+    return [network_is_cut, system_calls.confine(libc), is_nobody]
 
 
 def _stop_being_root() -> None:
@@ -214,25 +209,61 @@ def load(uid: str, source: str) -> tuple[dict[str, Any], str]:
     names: dict[str, Any] = {"__name__": f"rule.{uid}", "__builtins__": builtins}
     problem = ""
     try:
-        exec(compile(source, f"<rule {uid}>", "exec"), names)  # noqa: S102 # what this process is for
-        if not callable(names.get("rule")):
+        execute(source, f"rule {uid}", names)
+        if not callable(names.get("rule", names.get("policy"))):
             problem = "it defines no function rule(event)"
     except BaseException as error:  # noqa: B036 # a rule may raise anything, SystemExit too
         problem = reason(error)
     return names, problem
 
 
-def judge(uid: str, names: Mapping[str, Any], record: str) -> Frame:
-    """Return [uid, matched, title, severity, dedup, description, context, failure]."""
+def execute(source: str, name: str, names: dict[str, Any]) -> None:
+    """Execute a text in these names; what this process is for."""
+    exec(compile(source, f"<{name}>", "exec"), names)  # noqa: S102 # nowhere else, and locked in
+
+
+def judge_case(
+    surroundings: "rule_modules.Surroundings",
+    asked: list[tuple[str, dict[str, Any]]],
+    case: str | list[str],
+) -> list[Frame]:
+    """Return what each rule says of one record, or of a record and the mocks of its test."""
+    record, mocks = (case, None) if isinstance(case, str) else case
     try:
-        # Each rule gets a record of its own: what it changes no other rule sees.
-        event = read(record)
-        answer = names["rule"](event)
+        # Read once: no rule can change what the next one sees.
+        contents = rule_event.frozen(read(record))
+    except BaseException as error:  # noqa: B036 # a record of a depth or size beyond what fits
+        return [_answer(uid, failure=reason(error)) for uid, _ in asked]
+    answers = []
+    for uid, names in asked:
+        event = surroundings.event(uid, contents)
+        try:
+            with contextlib.nullcontext() if mocks is None else _mocked(surroundings, names, mocks):
+                answers.append(judge(uid, names, event))
+        except LookupError as error:
+            answers.append(_answer(uid, failure=str(error.args[0])[:REASON_CHARACTERS]))
+    return answers
+
+
+def _mocked(
+    surroundings: "rule_modules.Surroundings", names: dict[str, Any], mocks: str
+) -> "contextlib.AbstractContextManager[None]":
+    return surroundings.mocked(names, json.loads(mocks))
+
+
+def judge(uid: str, names: Mapping[str, Any], event: "rule_event.RuleEvent") -> Frame:
+    """Return [uid, matched, title, severity, dedup, description, context, failure].
+
+    A policy says whether all is well, so that it matches where it says no.
+    """
+    name = "rule" if "rule" in names else "policy"
+    try:
+        answer = names[name](event)
     except BaseException as error:  # noqa: B036 # as above
         return _answer(uid, failure=reason(error))
-    if answer is not True:
-        said = "" if answer is False else f"rule() returned {type(answer).__name__}, not a bool"
-        return _answer(uid, failure=said[:REASON_CHARACTERS])
+    if answer is not (name == "rule"):
+        said = "" if type(answer) is bool else f"{name}() returned {type(answer).__name__}, not a"
+        return _answer(uid, failure=f"{said} bool"[:REASON_CHARACTERS] if said else "")
     words = Wording(names, event)
     return _answer(
         uid,
@@ -252,13 +283,12 @@ def _answer(uid: str, *, matched: bool = False, failure: str = "", **words: str)
     return [uid, matched, *(words.get(name, "") for name in names), context, failure]
 
 
-def read(record: str) -> RuleEvent:
+def read(record: str) -> Any:
     """Return the record; whole numbers beyond what fits stay text, as in `detect.evaluate`."""
     try:
-        found = msgspec.json.decode(record)
+        return msgspec.json.decode(record)
     except msgspec.MsgspecError:
-        found = json.loads(record, parse_int=_whole)
-    return RuleEvent(found)
+        return json.loads(record, parse_int=_whole)
 
 
 def _whole(digits: str) -> int | str:
@@ -268,7 +298,7 @@ def _whole(digits: str) -> int | str:
 class Wording:
     """What the other functions of a matching rule say; their failures do not undo the match."""
 
-    def __init__(self, names: Mapping[str, Any], event: RuleEvent) -> None:
+    def __init__(self, names: Mapping[str, Any], event: "rule_event.RuleEvent") -> None:
         self._names = names
         self._event = event
         self.failures: list[str] = []
@@ -284,12 +314,18 @@ class Wording:
         return one_line(said[: 2 * most])[:most]
 
     def context(self) -> str:
-        """Return the object of `alert_context` as JSON, `{}` where there is none."""
+        """Return the object of `alert_context` as JSON, `{}` where there is none.
+
+        What a rule says of where to look and whom to tell stands in it too, under the names of
+        its functions.
+        """
         said = self._call("alert_context")
-        if said is None:
+        words = {name: self._call(name) for name in _WORDS_IN_CONTEXT}
+        more = {name: word for name, word in words.items() if word}
+        if said is None and not more:
             return "{}"
         try:
-            text = json.dumps(dict(said), default=str)
+            text = json.dumps({**more, **dict(said or {})}, default=str)
         except BaseException as error:  # noqa: B036 # values may be of the rule's own making
             self.failures.append(f"alert_context: {reason(error)}")
             return "{}"
@@ -299,7 +335,7 @@ class Wording:
         return text
 
     def _call(self, name: str) -> Any:
-        function: Callable[[RuleEvent], Any] | None = self._names.get(name)
+        function: Callable[[rule_event.RuleEvent], Any] | None = self._names.get(name)
         if function is None:
             return None
         try:
