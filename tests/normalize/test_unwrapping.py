@@ -86,6 +86,28 @@ def test_a_payload_cut_short_gives_what_is_whole():
     assert [(at, raw) for at, raw, _ in unwrapped.broken] == [(2, b'{"a":3')]
 
 
+@pytest.mark.parametrize(
+    ("payload", "records", "broken"),
+    [
+        (b'[1, 2\n{"a":1}\n{"a":2}\n', [b'{"a":1}', b'{"a":2}'], [b"[1, 2"]),
+        (b'[\n{"a":1}\n{"a":2}\n', [b'{"a":1}', b'{"a":2}'], [b"["]),
+        (
+            b'[1, 2\n{"a":1}\r\noops\n\n{"b":\n{"a":2}',
+            [b'{"a":1}', b'{"a":2}'],
+            [b"[1, 2", b'oops\n\n{"b":'],
+        ),
+        # The lines of a value that is cut short are no records.
+        (b'[\n{"a":1},\n{"a":2},\n{"b":[\n  {"c":1}\n', [b'{"a":1}', b'{"a":2}'], None),
+    ],
+)
+def test_an_open_bracket_does_not_swallow_the_lines_after_it(payload, records, broken):
+    unwrapped = unwrap(payload, None)
+
+    assert [raw for _, raw in unwrapped.records] == records
+    if broken is not None:
+        assert [raw for _, raw, _ in unwrapped.broken] == broken
+
+
 def test_a_broken_line_between_lines_is_the_only_loss():
     unwrapped = unwrap(b'{"a":1}\n{"a":\n{"a":3}\n', None)
 
@@ -144,7 +166,12 @@ def test_any_bytes_are_cut_without_an_error(payload):
     assert sorted(positions) == list(range(len(positions)))
 
 
-@given(st.text(alphabet='{}[],:"\\ \n1a', max_size=60).map(str.encode))
+@given(
+    st.text(alphabet='{}[],:"\\ \n1a', max_size=60).map(str.encode)
+    | st.lists(st.sampled_from([b"[1, 2", b'{"a":1}', b' {"a":1}', b"{", b"]", b"[a", b"1,"])).map(
+        lambda lines: b"[" + b"\n".join(lines)
+    )
+)
 def test_what_is_not_space_is_given_back(payload):
     unwrapped = unwrap(payload, None)
     kept = b"".join(raw for _, raw in unwrapped.records) + b"".join(

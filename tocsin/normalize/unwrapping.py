@@ -48,6 +48,9 @@ class Unwrapped:
         if raw := raw.strip(_WHITE + b","):
             self.broken.append((len(self.records) + len(self.broken), raw, f"not_json: {reason}"))
 
+    def _objects(self) -> int:
+        return sum(raw[:1] == b"{" for _, raw in self.records)
+
 
 def unwrap(payload: bytes, path: str | None) -> Unwrapped:
     """Cut `payload` into records; never raises.
@@ -60,8 +63,39 @@ def unwrap(payload: bytes, path: str | None) -> Unwrapped:
     payload = payload.removeprefix(_BOM).strip(_WHITE)
     found = Unwrapped()
     if payload and not _cut_whole(payload, path, found) and not _cut_lines(payload, path, found):
-        found = Unwrapped()
-        _Salvage(payload, path, found).run()
+        found = _salvaged(payload, path)
+    return found
+
+
+def _salvaged(payload: bytes, path: str | None) -> Unwrapped:
+    """Cut a damaged payload; an open bracket before JSON lines must not swallow them."""
+    found = Unwrapped()
+    _Salvage(payload, path, found).run()
+    if payload[:1] == b"[" and found.broken and b"\n" in payload:
+        by_lines = _by_lines(payload, path)
+        if by_lines._objects() > found._objects():
+            return by_lines
+    return found
+
+
+def _by_lines(payload: bytes, path: str | None) -> Unwrapped:
+    """Cut the lines that are JSON values; those between them are given back as broken pieces.
+
+    A line that is indented stands inside a larger value and is no record of its own.
+    """
+    found = Unwrapped()
+    broken: list[bytes] = []
+    for line in payload.split(b"\n"):
+        value = line.rstrip(_WHITE)
+        trial = Unwrapped()
+        if value and value[:1] not in _WHITE and _cut_whole(value, path, trial):
+            found._add_broken(b"\n".join(broken), "not a line of JSON")
+            broken.clear()
+            for _, raw in trial.records:
+                found._add(raw)
+        else:
+            broken.append(line)
+    found._add_broken(b"\n".join(broken), "not a line of JSON")
     return found
 
 
