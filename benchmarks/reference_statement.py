@@ -1,7 +1,7 @@
 """Step: the same events by one DuckDB statement, written by hand around the mapping's expressions.
 
-It reads the same lines (which come in order of time), computes the same columns, keeps the raw text
-and a hash, and writes zstd Parquet in row groups, with the threads and memory that Tocsin has. It
+It reads the same lines, computes the same columns, keeps the raw text and a hash, sorts by time and
+writes zstd Parquet in row groups, with the threads and memory that Tocsin has. It
 keeps no duplicates out, refuses nothing, commits nothing: it is the most that one could ask for.
 """
 
@@ -20,7 +20,6 @@ def main(path: str, folder: str) -> None:
     connection = duckdb.connect(config={"threads": 2, "memory_limit": "512MB"})
     for statement in (
         "SET TimeZone = 'UTC'",
-        "SET preserve_insertion_order = false",
         "SET disabled_optimizers = 'in_clause'",
         *mapping._macros,
     ):
@@ -36,7 +35,7 @@ def main(path: str, folder: str) -> None:
             ), mapped AS ({mapping._sql})
             SELECT 'evt_' || md5("row number") AS event_uid, 'aws.cloudtrail' AS source,
                    time::DATE AS day, "row number" AS raw_data, * EXCLUDE ("row number")
-            FROM mapped
+            FROM mapped ORDER BY time
         ) TO '{target}' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 20000)
     """
     began = time.monotonic()

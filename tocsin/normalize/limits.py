@@ -22,6 +22,7 @@ _encode = msgspec.json.Encoder().encode
 # An unclosed string runs to the end, so that no text is searched twice.
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)
 _BRACKETS = re.compile(rb"[\[\]{}]")
+_NO_OPENING = bytes(set(range(256)) - set(b"{["))
 _STEPS = {b"{": 1, b"[": 1, b"}": -1, b"]": -1}
 
 
@@ -40,7 +41,7 @@ def examine(raw: bytes) -> tuple[str, ...]:
     if len(raw) > MAX_RECORD_BYTES:
         raise RefusedError(f"too_large: {len(raw)} bytes, at most {MAX_RECORD_BYTES} are read")
     # Deeper than MAX_DEPTH needs as many brackets, MAX_NODES values twice as many bytes.
-    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH or len(raw) > 2 * MAX_NODES:
+    if len(raw.translate(None, _NO_OPENING)) > MAX_DEPTH or len(raw) > 2 * MAX_NODES:
         _check_shape(raw)
     try:
         encoded = _encode(_decode(raw))
@@ -48,13 +49,19 @@ def examine(raw: bytes) -> tuple[str, ...]:
         raise RefusedError(f"not_utf8: {error.reason}") from error
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise RefusedError(_why_not_json(raw, error)) from error
-    if encoded == raw:
-        return (NUL,) if b"\\u0000" in raw else ()
+    # What comes back byte for byte had no key twice: of two equal keys only one is encoded.
+    if encoded != raw and _may_repeat_keys(raw, encoded):
+        return _exact_flags(raw)
+    # Most records have no escape at all, which one look tells.
+    return (NUL,) if b"\\" in raw and b"\\u0000" in raw else ()
+
+
+def _may_repeat_keys(raw: bytes, encoded: bytes) -> bool:
     # Encoding what was decoded loses the colon of every key that stands twice; it gains none, but
     # where colons were written as escapes.
-    if encoded.count(b":") != raw.count(b":") or b"\\u003a" in raw or b"\\u003A" in raw:
-        return _exact_flags(raw)
-    return (NUL,) if b"\\u0000" in raw else ()
+    if encoded.count(b":") != raw.count(b":"):
+        return True
+    return b"\\u003a" in raw or b"\\u003A" in raw
 
 
 def _check_shape(raw: bytes) -> None:

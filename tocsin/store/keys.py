@@ -6,8 +6,10 @@ days apart, finds its key. Neighbors in time lie on the same pages, so a batch t
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
+from itertools import groupby
+from operator import itemgetter
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -26,6 +28,24 @@ ASKED_AT_ONCE = 200
 OWN_LENGTH = len("evt_") + 32
 PROBED_HOURS = 200
 """A batch over more hours than this is looked up without asking first which hours are empty."""
+
+
+# All keys of an hour travel as one text of bytes in one statement. A statement for each key would
+# let go of the interpreter's lock and ask for it again twenty thousand times a batch, and wait each
+# time until a busy neighbor thread gives it back.
+_EACH = """
+    WITH RECURSIVE place(at) AS (
+        SELECT 1 WHERE length(:keys) > 0
+        UNION ALL SELECT at + 16 FROM place WHERE at + 16 <= length(:keys)
+    )
+"""
+_ADD = _EACH + "INSERT INTO seen SELECT :hour, substr(:keys, at, 16) FROM place"
+# CROSS JOIN keeps the order: walk the sorted keys, seek each.
+_FIND = (
+    _EACH
+    + "SELECT seen.key FROM place CROSS JOIN seen"
+    + " ON seen.hour = :hour AND seen.key = substr(:keys, at, 16)"
+)
 
 
 def event_keys(events: pa.Table) -> list[Key]:
@@ -75,26 +95,17 @@ def stored(connection: sqlite3.Connection, keys: Sequence[Key]) -> set[Key]:
     if len(hours) <= PROBED_HOURS:
         filled = {hour for hour in hours if _has_keys(connection, hour)}
         wanted = [key for key in keys if key[0] in filled] if filled else ()
-    rows = sorted(set(wanted))
-    if not rows:
-        return set()
-    connection.execute("CREATE TEMP TABLE IF NOT EXISTS probe (hour INTEGER, key BLOB)")
-    connection.execute("BEGIN")
-    try:
-        connection.executemany("INSERT INTO probe VALUES (?, ?)", rows)
-        # CROSS JOIN keeps the order: walk the sorted probe, seek each key.
-        found = connection.execute(
-            "SELECT probe.hour, probe.key FROM probe CROSS JOIN seen"
-            " ON seen.hour = probe.hour AND seen.key = probe.key"
-        ).fetchall()
-    finally:
-        connection.execute("ROLLBACK")
-    return set(found)
+    return {
+        (hour, key)
+        for hour, keys_of_hour in _by_hour(set(wanted))
+        for (key,) in connection.execute(_FIND, {"hour": hour, "keys": keys_of_hour}).fetchall()
+    }
 
 
 def add(connection: sqlite3.Connection, keys: Iterable[Key]) -> None:
     """Store keys, inside the transaction of their commit."""
-    connection.executemany("INSERT INTO seen VALUES (?, ?)", sorted(keys))
+    for hour, keys_of_hour in _by_hour(keys):
+        connection.execute(_ADD, {"hour": hour, "keys": keys_of_hour})
 
 
 def remove(connection: sqlite3.Connection, keys: Iterable[Key]) -> None:
@@ -119,6 +130,12 @@ def hours_of(connection: sqlite3.Connection, wanted: Sequence[bytes]) -> list[Ke
         )
         found += rows.fetchall()
     return found
+
+
+def _by_hour(keys: Iterable[Key]) -> Iterator[tuple[int, bytes]]:
+    """Yield each hour with its keys in order, one behind the other."""
+    for hour, group in groupby(sorted(keys), key=itemgetter(0)):
+        yield hour, b"".join(key for _, key in group)
 
 
 def _has_keys(connection: sqlite3.Connection, hour: int) -> bool:
