@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any
 
 from tocsin import normalize, plugins
@@ -38,8 +39,7 @@ def pulled(
         elif isinstance(feed, feeds.S3Feed):
             found.append(Pulled(feed.name, _s3(feed, mappings, stopping)))
         elif isinstance(feed, feeds.PluginFeed):
-            values = {"feed": feed.name, "source": feed.source, **feed.settings}
-            found.append(Pulled(feed.name, _made(_SOURCES, feed.plugin, values)))
+            found.append(Pulled(feed.name, _plugged(feed, stopping)))
     return tuple(found)
 
 
@@ -69,6 +69,15 @@ def _check(feed: feeds.Feed, mappings: Mapping[str, normalize.Mapping]) -> None:
 def _made(package: str, name: str, values: Mapping[str, object]) -> Any:  # the plug's own class
     plug = plugins.find(package, name)
     return plug(plugins.settings_of(plug, values))
+
+
+def _plugged(feed: feeds.PluginFeed, stopping: threading.Event) -> Source:
+    """Return a source that somebody else wrote; where it can wait, it wakes when Tocsin stops."""
+    plug = plugins.find(_SOURCES, feed.plugin)
+    values = {"feed": feed.name, "source": feed.source, **feed.settings}
+    waits = {"pause": stopping.wait} if "pause" in signature(plug).parameters else {}
+    made: Source = plug(plugins.settings_of(plug, values), **waits)
+    return made
 
 
 def _files(
