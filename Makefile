@@ -27,10 +27,10 @@ types: setup     ## check types
 	@$(BIN)/mypy
 contracts: setup ## check who imports whom
 	@$(BIN)/lint-imports
-docs: setup      ## check that generated pages are fresh
-	@$(BIN)/python scripts/docs.py --check
-docs-write: setup ## renew the pages that are made from the program
-	@$(BIN)/python scripts/docs.py
+docs: setup      ## check that generated pages and the catalog for translators are fresh
+	@$(BIN)/python scripts/docs.py --check && $(BIN)/python scripts/catalog.py --check
+docs-write: setup ## renew the pages and the catalog that are made from the program
+	@$(BIN)/python scripts/docs.py && $(BIN)/python scripts/catalog.py
 wheel: setup     ## build a wheel that holds pages and content
 	@$(BIN)/python -m build --wheel --no-isolation
 crash-test: setup tools ## 200 kill -9 at random moments under load
