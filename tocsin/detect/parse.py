@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from tocsin.detect.formats.python_folder import PythonFolder, is_helper
 from tocsin.detect.placeholders import Placeholders, completed
 from tocsin.detect.rules import Parsed, Rule
 from tocsin.errors import ContentError, Location, Problem
@@ -42,7 +43,8 @@ def parse_rules(files: Mapping[str, str], placeholders: Placeholders | None = No
 
         unique, unmet = sigma_filter.applied(found.filters, unique)
         duplicates += unmet
-    return Parsed(tuple(unique), (*problems, *duplicates))
+    surroundings = found.folder.surroundings(files, unique)
+    return Parsed(tuple(unique), (*problems, *duplicates), surroundings)
 
 
 @dataclass(slots=True)
@@ -53,6 +55,7 @@ class _Found:
     filters: "list[Filter]" = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     named: set[str] = field(default_factory=set)
+    folder: PythonFolder = field(default_factory=PythonFolder)
 
 
 def _read_file(
@@ -68,13 +71,13 @@ def _read_file(
     if not filled:
         found.problems.append(Problem(Location(path), "the file holds no rule"))
     # pySigma is loaded here: most commands never read a rule.
-    from tocsin.detect.formats import python, sigma, sigma_deprecated, sigma_filter
+    from tocsin.detect.formats import sigma, sigma_deprecated, sigma_filter
 
     for document in sigma_deprecated.collected(filled):
         rule: Rule | None = None
         problems: tuple[Problem, ...]
         if _is_python(document):
-            rule, problems, named = python.read(document, text, path, files)
+            rule, problems, named = found.folder.read(document, text, path, files)
             found.named.add(named)
         elif sigma_filter.is_filter(document):
             sieve, problems = sigma_filter.read(document, text, path, placeholders)
@@ -94,7 +97,7 @@ def _orphans(files: Mapping[str, str], named: set[str]) -> list[Problem]:
     return [
         Problem(Location(path), message)
         for path in sorted(files)
-        if path.endswith(".py") and path not in named
+        if path.endswith(".py") and path not in named and not is_helper(path)
     ]
 
 

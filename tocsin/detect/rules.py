@@ -69,6 +69,8 @@ class Example:
             example record (ours).
         source: which source's record it is, where the rule reads several; else `None`.
         obstacle: why the example cannot be run, empty where it can.
+        mocks: JSON list of names that are replaced while the example runs, each with what it then
+            returns (Panther's tests); empty for none.
     """
 
     name: str
@@ -77,6 +79,7 @@ class Example:
     is_complete: bool = False
     source: str | None = None
     obstacle: str = ""
+    mocks: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +139,12 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """What came of a set of files: the rules that can be used, and every problem of the rest."""
+    """What came of a set of files: the rules that can be used, and every problem of the rest.
+
+    Attributes:
+        surroundings: helpers and data models of Python rules, for the worker alone to read.
+    """
 
     rules: tuple[Rule, ...] = ()
     problems: tuple[Problem, ...] = ()
+    surroundings: str = ""

@@ -23,7 +23,8 @@ from tocsin.ocsf.identifiers import content_hash
 from tocsin.ocsf.yaml_text import Document, YamlValue
 
 MAX_THRESHOLD = 10_000
-_NOT_RULES = ("global", "datamodel", "lookup_table", "saved_query", "pack")
+_LOGS_KEY = {"rule": "LogTypes", "scheduled_rule": "ScheduledQueries", "policy": "ResourceTypes"}
+_FLAGS = {"true": True, "false": False}
 _ATTACK_REPORT = "MITRE ATT&CK"
 
 
@@ -39,33 +40,33 @@ def read(
     rule, python_file = None, ""
     with reading.collecting():
         found = reading.mapping(document.value)
-        python_file = _beside(file, found.get("Filename"))
+        python_file = beside(file, found.get("Filename"))
         _check_kind(reading, found)
         source = _source(reading, python_file, files.get(python_file))
         rule = _rule(reading, found, text, source)
-    return (None if reading.problems else rule), tuple(reading.problems), python_file
+    return (None if reading.is_refused else rule), tuple(reading.problems), python_file
 
 
-def _beside(file: str, name: YamlValue) -> str:
+def beside(file: str, name: YamlValue) -> str:
     """Return the path of a file in the same folder."""
     if not isinstance(name, str):
         return ""
     folder, slash, _ = file.rpartition("/")
-    return f"{folder}{slash}{name}"
+    return f"{folder}{slash}{name.removeprefix('./')}"
 
 
 def _check_kind(reading: Reading, found: Mapping[str, YamlValue]) -> None:
     kind = found.get("AnalysisType")
-    if kind == "rule":
-        return
-    known = "is not supported yet" if kind in (*_NOT_RULES, "policy", "scheduled_rule") else ""
-    known = known or "is unknown; `rule` is supported"
-    raise reading.error(f"AnalysisType {kind!r} {known}", "AnalysisType")
+    if not isinstance(kind, str) or kind not in _LOGS_KEY:
+        known = ", ".join(_LOGS_KEY)
+        raise reading.error(f"AnalysisType {kind!r} is unknown; {known} are read", "AnalysisType")
 
 
 def _rule(reading: Reading, found: Mapping[str, YamlValue], text: str, source: str) -> Rule:
+    kind = str(found["AnalysisType"])
     reports = _reports(reading, found.get("Reports"))
-    uid = reading.text(found.get("RuleID"), "RuleID")
+    id_key = "PolicyID" if kind == "policy" else "RuleID"
+    uid = reading.text(found.get(id_key), id_key)
     extras = read_extras(reading, found.get("tocsin"))
     return Rule(
         uid=uid,
@@ -74,7 +75,7 @@ def _rule(reading: Reading, found: Mapping[str, YamlValue], text: str, source: s
         severity_id=_severity(reading, found.get("Severity")),
         kind="Python",
         log_source=LogSource(
-            log_types=reading.texts(found.get("LogTypes"), "LogTypes"),
+            log_types=reading.texts(found.get(_LOGS_KEY[kind]), _LOGS_KEY[kind]),
         ),
         location=reading.location(),
         version=content_hash(f"{text}\0{source}".encode("utf-8", "surrogatepass")),
@@ -87,7 +88,7 @@ def _rule(reading: Reading, found: Mapping[str, YamlValue], text: str, source: s
         period=_period(reading, found.get("DedupPeriodMinutes")),
         threshold=_threshold(reading, found.get("Threshold")),
         examples=(
-            *_tests(reading, found.get("Tests")),
+            *_tests(reading, found.get("Tests"), is_policy=kind == "policy"),
             *read_examples(reading, found.get("examples")),
         ),
         false_positives=reading.texts(found.get("falsepositives"), "falsepositives"),
@@ -98,7 +99,7 @@ def _rule(reading: Reading, found: Mapping[str, YamlValue], text: str, source: s
 
 
 def _source(reading: Reading, file: str, source: str | None) -> str:
-    """Return the text, once it is seen to define `rule` with one argument.
+    """Return the text, once it is seen to define `rule`, or `policy`, with one argument.
 
     What is wrong inside the Python file is told with its own name and line.
     """
@@ -114,9 +115,10 @@ def _source(reading: Reading, file: str, source: str | None) -> str:
         raise RuleError(f"not Python: {error.msg}", Location(file, error.lineno or 0)) from error
     except (ValueError, RecursionError, MemoryError) as error:
         raise RuleError(f"not Python: {error or 'nested too deep'}", Location(file)) from error
+    name = "policy" if reading.value["AnalysisType"] == "policy" else "rule"
     functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
-    if "rule" not in functions or not functions["rule"].args.args:
-        raise reading.error("the Python file defines no function `rule(event)`", "Filename")
+    if name not in functions or not functions[name].args.args:
+        raise reading.error(f"the Python file defines no function `{name}(event)`", "Filename")
     return source
 
 
@@ -154,21 +156,54 @@ def _reports(reading: Reading, value: YamlValue) -> tuple[str, ...]:
     return tuple(word for pair in texts for word in pair.split(":"))
 
 
-def _tests(reading: Reading, value: YamlValue) -> tuple[Example, ...]:
+def _tests(reading: Reading, value: YamlValue, *, is_policy: bool) -> tuple[Example, ...]:
+    """Read the tests; a policy says true where all is well: it matches where it says false."""
     tests: list[Example] = []
     for index, element in enumerate(reading.sequence(value, "Tests")):
         with reading.collecting():
             found = reading.mapping(element, "Tests", index)
-            record = reading.mapping(found.get("Log"), "Tests", index, "Log")
+            expected = _expected(reading, found.get("ExpectedResult"), index)
             tests.append(
                 Example(
                     name=str(found.get("Name") or f"test {index + 1}"),
-                    matches=reading.flag(
-                        found.get("ExpectedResult"), "Tests", index, "ExpectedResult"
-                    ),
-                    record=msgspec.json.encode(record).decode("utf-8"),
+                    matches=expected is not is_policy,
+                    record=_record(reading, found, index),
                     is_complete=True,
-                    obstacle="the test has Mocks, not supported yet" if found.get("Mocks") else "",
+                    mocks=_mocks(reading, found.get("Mocks"), index),
                 )
             )
     return tuple(tests)
+
+
+def _expected(reading: Reading, value: YamlValue, index: int) -> bool:
+    """Return the answer expected: true or false, or one of these words as text."""
+    if isinstance(value, str):
+        value = _FLAGS.get(value.strip().lower(), value)
+    return reading.flag(value, "Tests", index, "ExpectedResult")
+
+
+def _record(reading: Reading, found: Mapping[str, YamlValue], index: int) -> str:
+    """Return the record as JSON; it may stand there as an object or as the text of one."""
+    key = "Log" if "Log" in found else "Resource"
+    value = found.get(key)
+    if isinstance(value, str):
+        try:
+            value = msgspec.json.decode(value)
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise reading.error(f"{key!r} is text that is not JSON", "Tests", index, key) from error
+    return _json(reading.mapping(value, "Tests", index, key))
+
+
+def _mocks(reading: Reading, value: YamlValue, index: int) -> str:
+    """Return the mocks as a JSON list of names, each with what it returns."""
+    pairs: list[list[YamlValue]] = []
+    for at, element in enumerate(reading.sequence(value, "Tests", index, "Mocks")):
+        here = ("Tests", index, "Mocks", at)
+        found = reading.mapping(element, *here)
+        name = reading.text(found.get("objectName"), *here, "objectName")
+        pairs.append([name, found.get("returnValue")])
+    return _json(pairs)
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode("utf-8")
