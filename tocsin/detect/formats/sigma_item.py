@@ -85,6 +85,11 @@ _ORDERS: dict[CompareOperators, Literal["lt", "lte", "gt", "gte"]] = {
 _ALIASES = {"utf16le": "wide"}
 
 
+# All values are strings, says the specification; pySigma refuses numbers with these.
+_OF_TEXT = frozenset(
+    {"contains", "startswith", "endswith", "cased", "windash", "base64", "base64offset"}
+)
+
 _RE2_ERROR: type[Exception] = re2.error
 
 
@@ -168,7 +173,8 @@ def _plain_values(names: Iterable[str], value: YamlValue) -> list[_Plain]:
             raise ValueError("a value must be text, a number, true, false or null")
         if "re" in names and not isinstance(each, str):
             raise ValueError(f"a pattern must be text, found {each!r}; put it in quotes")
-        values.append(each)
+        is_digits = isinstance(each, int | float) and not isinstance(each, bool)
+        values.append(str(each) if is_digits and _OF_TEXT.intersection(names) else each)
     return values
 
 
