@@ -5,7 +5,6 @@ terminal escapes and formulas; both are made inert here, on every path out. Rich
 where a terminal shows something.
 """
 
-import csv
 import json
 import math
 import sys
@@ -13,7 +12,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from itertools import chain
 from typing import TYPE_CHECKING, TextIO
+
+from tocsin.serve.exports import csv_lines
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,7 +26,6 @@ Row = Mapping[str, object]
 WIDE_TERMINAL = 140
 """Columns from which a terminal has room for everything."""
 
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 _FOLDED = frozenset(
     ("accounts", "actor", "details", "entity", "file", "message", "object", "operation", "origin")
     + ("reason", "title", "what")
@@ -58,7 +59,7 @@ def print_rows(
         for row in rows:
             write_json_line(row)
     elif output is Output.CSV:
-        _write_csv(rows, columns, sys.stdout)
+        _print_csv(rows, columns, sys.stdout)
     else:
         _print_table(list(rows), columns, wide)
 
@@ -160,16 +161,9 @@ def _as_json(value: object) -> object:
     return str(value)
 
 
-def _write_csv(rows: Iterable[Row], columns: Sequence[str], stream: TextIO) -> None:
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(columns)
-    for row in rows:
-        writer.writerow([_safe_cell(inert(as_cell(row.get(column)))) for column in columns])
-
-
-def _safe_cell(text: str) -> str:
-    """Return the text so that no spreadsheet takes it for a formula."""
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+def _print_csv(rows: Iterable[Row], columns: Sequence[str], stream: TextIO) -> None:
+    cells = ([inert(as_cell(row.get(column))) for column in columns] for row in rows)
+    stream.writelines(csv_lines(chain([map(inert, columns)], cells), line_end="\n"))
 
 
 def _print_table(rows: Sequence[Row], columns: Sequence[str], wide: Sequence[str]) -> None:

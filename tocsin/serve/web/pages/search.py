@@ -12,10 +12,10 @@ from starlette.responses import Response, StreamingResponse
 
 from tocsin.errors import UsageError
 from tocsin.ocsf import output
+from tocsin.serve.exports import csv_lines
 from tocsin.serve.web import charts, rendering
 from tocsin.serve.web.drawer import find_event, opened_event
 from tocsin.serve.web.event_lines import EventLine, Row, line, lines, rows
-from tocsin.serve.web.exports import csv_lines
 from tocsin.serve.web.guard import console_of, guarded_router, operation, visitor_of
 from tocsin.serve.web.page import asked, asked_one_of, show, time_range
 from tocsin.serve.web.permissions import Permission
@@ -186,9 +186,9 @@ def _all_rows(
 
 
 def _csv(first: list[Row], rest: Iterator[list[Row]]) -> Iterator[str]:
-    yield from csv_lines(CSV_HEADER, (_cells(row) for row in first))
+    yield from csv_lines([CSV_HEADER, *(_cells(row) for row in first)])
     for found in rest:
-        yield from csv_lines((), (_cells(row) for row in found))
+        yield from csv_lines(_cells(row) for row in found)
 
 
 def _cells(row: Row) -> tuple[object, ...]:
