@@ -283,7 +283,7 @@ def python_rule(**changes):
 def saying(*verdicts):
     """Return a place where rules say these things, and see what they are asked."""
 
-    def run(rules: Mapping[str, str], records):
+    def run(rules: Mapping[str, str], records, mocks=()):
         assert all(isinstance(json.loads(record), dict) for record in records)
         return [
             verdict

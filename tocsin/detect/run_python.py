@@ -39,12 +39,17 @@ class Verdict:
 class RunPython(Protocol):
     """Runs Python rules over records."""
 
-    def __call__(self, rules: Mapping[str, str], records: Sequence[str]) -> Sequence[Verdict]:
+    def __call__(
+        self, rules: Mapping[str, str], records: Sequence[str], mocks: Sequence[str] = ()
+    ) -> Sequence[Verdict]:
         """Run every rule on every record.
 
         Args:
             rules: source text by the rule's uid.
             records: JSON objects as text, in the source's own shape.
+            mocks: where the records are those of tests: for each a JSON list of names that are
+                replaced meanwhile, each with what it then returns. Each test starts with nothing
+                remembered from the one before.
 
         Returns:
             One verdict for each match and each failure, in any order; nothing where a rule said no.

@@ -1,7 +1,7 @@
 """Read files without a store: `tocsin detect` and `tocsin normalize`."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -70,7 +70,9 @@ def detect_files(
     log_sources = detect.LogSources.read(content.log_sources_text(), "content/log_sources.yaml")
     rules = replace(detect.RuleSet.build(loaded.rules, log_sources, _EVERY_AGE), is_merging=False)
     run = OfflineRun(iter(()), problems=tuple(map(str, loaded.refusals)))
-    run.results = _findings_of(run, paths, source, rules, advance)
+    worker = RuleWorker()  # no process runs before the first record
+    worker.provide(loaded.surroundings)
+    run.results = _findings_of(run, _normalized(run, paths, source, advance), rules, worker)
     return run
 
 
@@ -130,11 +132,14 @@ def _events_of(
 
 
 def _findings_of(
-    run: OfflineRun, paths: Sequence[str], source: str, rules: detect.RuleSet, advance: Advance
+    run: OfflineRun,
+    prepared: Iterable[normalize.Normalized],
+    rules: detect.RuleSet,
+    worker: RuleWorker,
 ) -> Iterator[dict[str, object]]:
     windows = detect.Windows()
-    with RuleWorker() as worker:
-        for normalized in _normalized(run, paths, source, advance):
+    with worker:
+        for normalized in prepared:
             now = datetime.now(UTC)
             detected = detect.evaluate(rules, normalized.events, windows, now, worker)
             windows = detected.windows

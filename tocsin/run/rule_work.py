@@ -1,6 +1,7 @@
 """What people do with rules: list them, check them, test them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -42,22 +43,31 @@ def list_rules(choice: RuleChoice) -> tuple[detect.Rule, ...]:
 
 
 def check_rules(choice: RuleChoice, settings: Settings | None = None) -> RulesChecked:
-    """Return what is wrong with the chosen rules; also those whose logs no source gives.
+    """Return what is wrong with the chosen rules, and as warnings what looks wrong.
 
     Args:
         choice: which rules.
         settings: give values to placeholders; rules that they switch off are left out.
     """
     loaded = load_rules(choice, settings)
-    rules = detect.RuleSet.build(loaded.rules, _log_sources())
+    log_sources = _log_sources()
     unbound = tuple(
         Problem(
             rule.location, f"no source gives the logs {rule.log_source}; the rule never runs", True
         )
-        for rule in rules.unbound
+        for rule in loaded.rules
+        if not log_sources.bind(rule.log_source)
     )
+    fields = {source: _known_fields(mapping) for source, mapping in load_mappings().items()}
+    odd = log_sources.lint(loaded.rules, loaded.texts, attack=content.attack_text(), fields=fields)
     refused = len({each.location.file for each in loaded.refusals})
-    return RulesChecked(len(loaded.rules), refused, loaded.problems + unbound)
+    return RulesChecked(len(loaded.rules), refused, loaded.problems + unbound + odd)
+
+
+def _known_fields(mapping: normalize.Mapping) -> frozenset[str]:
+    """Return the fields that the mapping reads or that its records show, some without depth."""
+    records = [mapping.example, *(sample.record for sample in mapping.samples)]
+    return frozenset(mapping.fields).union(*records)
 
 
 def check_examples(
@@ -65,20 +75,40 @@ def check_examples(
 ) -> tuple[ExampleTested, ...]:
     """Run every example of the chosen rules as in production: laid over a record, normalized."""
     loaded = load_rules(choice, settings)
-    mappings = load_mappings()
-    rules = detect.RuleSet.build(loaded.rules, _log_sources())
-    titles = {rule.uid: rule.title for rule in loaded.rules}
+    alone = [rule for rule in loaded.rules if _stands_alone(rule)]
+    others = [rule for rule in loaded.rules if not _stands_alone(rule)]
+    # Two workers at once for tests that need no mapping: these are the folders of thousands.
+    with ThreadPoolExecutor(1, thread_name_prefix="tests") as beside:
+        half = beside.submit(_examples_of, alone[1::2], loaded.surroundings)
+        results = _examples_of([*others, *alone[::2]], loaded.surroundings)
+        results += half.result()
+    place = {rule.uid: index for index, rule in enumerate(loaded.rules)}
+    return tuple(sorted(results, key=lambda each: place[each.rule]))
+
+
+def _stands_alone(rule: detect.Rule) -> bool:
+    return rule.condition is None and all(example.is_complete for example in rule.examples)
+
+
+def _examples_of(chosen: Sequence[detect.Rule], surroundings: str) -> list[ExampleTested]:
+    if not chosen:
+        return []
+    titles = {rule.uid: rule.title for rule in chosen}
+    needs_mappings = not all(_stands_alone(rule) for rule in chosen)
+    mappings = load_mappings() if needs_mappings else {}
+    rules = detect.RuleSet.build(chosen, _log_sources())
 
     def normalize_example(source: str, record: Mapping[str, object]) -> pa.Table:
         return normalize_record(mappings[source], record)
 
     bases = {source: mapping.example for source, mapping in mappings.items()}
     with RuleWorker() as worker:
+        worker.provide(surroundings)
         results = detect.run_examples(rules, normalize_example, worker, base_records=bases)
-    return tuple(
+    return [
         ExampleTested(each.rule_uid, titles[each.rule_uid], each.name, each.passed, each.reason)
         for each in results
-    )
+    ]
 
 
 def normalize_record(mapping: normalize.Mapping, record: Mapping[str, object]) -> pa.Table:

@@ -23,11 +23,16 @@ class RuleChoice:
 
 @dataclass(frozen=True, slots=True)
 class LoadedRules:
-    """Rules in force, the texts they came from, and what is wrong with the others."""
+    """Rules in force, the texts they came from, and what is wrong with the others.
+
+    Attributes:
+        surroundings: helpers and data models of Python rules, for the worker.
+    """
 
     rules: tuple[detect.Rule, ...]
     texts: Mapping[str, str]
     problems: tuple[Problem, ...]
+    surroundings: str = ""
 
     @property
     def refusals(self) -> tuple[Problem, ...]:
@@ -78,7 +83,7 @@ def load_rules(choice: RuleChoice, settings: Settings | None = None) -> LoadedRu
         Problem(error.location, error.message) for error in unreadable
     )
     rules = parsed.rules if settings is None else _adjusted(parsed.rules, settings)
-    return LoadedRules(rules, texts, problems)
+    return LoadedRules(rules, texts, problems, parsed.surroundings)
 
 
 def placeholders_of(settings: Settings) -> Mapping[str, tuple[str, ...]]:
@@ -105,7 +110,8 @@ def load_tools(
     worker: RuleWorker,
     mappings: Mapping[str, normalize.Mapping],
 ) -> Tools:
-    """Return everything that a turn works with."""
+    """Return everything that a turn works with; the worker gets the rules' surroundings."""
+    worker.provide(loaded.surroundings)
     log_sources = detect.LogSources.read(content.log_sources_text(), "content/log_sources.yaml")
     return Tools(
         settings=settings,
