@@ -77,11 +77,11 @@ def _data_folder(settings: Settings) -> str:
     if Store.kind(settings.data) is None:
         return f"{settings.data} does not exist yet; `tocsin up` makes it"
     with Store.open(settings.data, demo=Store.kind(settings.data) == "demo") as store:
-        damages = store.maintenance.fsck()
+        damages = store.maintenance.glance()
         if damages:
             raise TocsinError(f"{damages[0].what}; {damages[0].remedy}")
         figures = store.maintenance.figures()
-    return f"{figures.events} events, {figures.incidents} incidents, whole"
+    return f"{figures.events} events, {figures.incidents} incidents; `tocsin fsck` looks deeper"
 
 
 def _clock(settings: Settings) -> str:

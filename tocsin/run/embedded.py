@@ -18,6 +18,7 @@ from tocsin.run import log as logs
 from tocsin.run.demo import demo_sources
 from tocsin.run.feeding import Feeder
 from tocsin.run.health import Health, SilenceWatch
+from tocsin.run.memory import keep_small
 from tocsin.run.metrics import Meter, Metric
 from tocsin.run.queue import TurnQueue
 from tocsin.run.shown import ShownRule, shown_rules
@@ -161,6 +162,7 @@ def start(settings: Settings, *, demo: bool = False) -> Running:
         TocsinError: settings, content or the store cannot be used; the text says what to do.
     """
     logs.configure(settings.log_level)
+    keep_small()
     store = Store.open(
         settings.data,
         demo=demo,

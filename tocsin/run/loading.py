@@ -10,6 +10,7 @@ from pathlib import Path
 from tocsin.errors import TocsinError, UsageError
 from tocsin.isolate import RuleWorker
 from tocsin.ocsf import RawBatch
+from tocsin.run.memory import keep_small
 from tocsin.run.offline import Advance, file_source
 from tocsin.run.pipeline import Prepared, TurnReport, prepare, turn, turn_whatever_comes
 from tocsin.run.recognition import recognize
@@ -18,7 +19,7 @@ from tocsin.run.wiring import load_mappings, load_rules, load_tools, mapping_for
 from tocsin.settings import Settings
 from tocsin.store import Store
 
-_AHEAD = 2
+_AHEAD = 1
 
 
 def ingest_files(
@@ -34,6 +35,7 @@ def ingest_files(
         UsageError: no such source, none was recognized, or the data folder is a demo's.
         SourceError: a named path cannot be read.
     """
+    keep_small()
     # Before the store is opened: a mistyped source must not leave a data folder behind.
     mappings = load_mappings()
     mapping = recognize(paths, mappings) if source == "auto" else mapping_for(source, mappings)
