@@ -5,12 +5,12 @@ when none contradicts: an entry of `{product: aws, service: cloudtrail}` is mean
 writes both, and by one that writes `product: aws` alone. `category: ocsf` means every source.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from tocsin.detect.document import Reading
-from tocsin.detect.rules import LogSource
-from tocsin.errors import RuleError
+from tocsin.detect.rules import LogSource, Rule
+from tocsin.errors import Problem, RuleError
 from tocsin.ocsf.yaml_text import YamlValue, load
 
 _KEYS = ("sigma", "log_types", "native")
@@ -60,6 +60,34 @@ class LogSources:
             return tuple(sorted(self.bindings))
         return tuple(
             name for name, binding in sorted(self.bindings.items()) if _means(log_source, binding)
+        )
+
+    def lint(
+        self,
+        rules: Iterable[Rule],
+        texts: Mapping[str, str],
+        *,
+        attack: str,
+        fields: Mapping[str, Iterable[str]],
+    ) -> tuple[Problem, ...]:
+        """Return what looks wrong with rules that can be used: warnings with file and line.
+
+        Args:
+            rules: any.
+            texts: of their files, by the file of their location.
+            attack: the text of `content/attack.json`.
+            fields: dotted native paths by source.
+        """
+        # Loaded here: only `tocsin rules check` asks.
+        from tocsin.detect.lint import Lexicon, lint
+
+        lexicon = Lexicon.read(attack, fields)
+        return tuple(
+            problem
+            for rule in rules
+            for problem in lint(
+                rule, self.bind(rule.log_source), texts.get(rule.location.file, ""), lexicon
+            )
         )
 
     def native_roots(self, source: str) -> frozenset[str]:

@@ -56,6 +56,11 @@ def log_sources_text() -> str:
     return read_text(content_folder() / "log_sources.yaml")
 
 
+def attack_text() -> str:
+    """Return the techniques of ATT&CK by identifier, as JSON."""
+    return read_text(content_folder() / "attack.json")
+
+
 def builtin_rules_folder() -> Path:
     """Return the folder of the rules that ship with Tocsin."""
     return content_folder() / "rules"

@@ -105,3 +105,30 @@ def test_a_folder_that_does_not_exist_is_one_line():
     ended = tocsin("rules", "check", "/nowhere")
 
     assert (ended.code, ended.err) == (2, "tocsin: /nowhere: there is no such file or folder\n")
+
+
+def test_what_looks_wrong_is_a_warning_and_no_refusal(folder: Path):
+    (folder / "good.yaml").write_text(GOOD.replace("{eventName:", "{eventNmae:", 1))
+
+    ended = tocsin("rules", "check", folder)
+    as_json = tocsin("rules", "check", folder, "--output", "json").json
+
+    assert ended.code == 0
+    assert "warning: no record of aws.cloudtrail has the field 'eventNmae'" in ended.out
+    assert (as_json["refused"], [each["is_warning"] for each in as_json["problems"]]) == (0, [True])
+
+
+def test_placeholders_have_the_values_of_the_settings(tmp_path: Path):
+    folder = tmp_path / "rules"
+    folder.mkdir()
+    text = GOOD.replace("{eventName: DeleteVolume}", "{eventName|expand: '%deleting%'}", 1)
+    (folder / "good.yaml").write_text(text)
+    settings = tmp_path / "tocsin.yaml"
+    settings.write_text("rules: {placeholders: {deleting: [DeleteVolume]}}\n")
+
+    without = tocsin("rules", "check", folder)
+    tested = tocsin("rules", "test", folder, "--config", settings)
+
+    assert without.code == 3
+    assert "rules.placeholders" in without.out
+    assert (tested.code, tested.out) == (0, "2 passed, 0 failed\n")
