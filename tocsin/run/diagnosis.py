@@ -102,9 +102,17 @@ def _worker() -> str:
     from tocsin.isolate import RuleWorker
 
     with RuleWorker() as worker:
-        is_cut = worker.network_is_cut()
-    return "answers, without credentials" + (
-        ", without network" if is_cut else "; its network is not cut"
+        found = worker.protections()
+    protections = {
+        "network is cut": found.network_is_cut,
+        "system calls are filtered": found.system_calls_are_filtered,
+        "user has no rights": found.is_nobody,
+    }
+    held = [name for name, holds in protections.items() if holds]
+    lacking = [name for name, holds in protections.items() if not holds]
+    return "; ".join(
+        [f"answers, without credentials; its {', '.join(held)}" if held else "answers"]
+        + ([f"this system does not allow: {', '.join(lacking)}"] if lacking else [])
     )
 
 
