@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
-.PHONY: help up setup test test-fast check format lint types contracts docs docs-write wheel assets crash-test screenshots benchmark lock tools
+.PHONY: help up setup test test-fast check format lint types contracts docs docs-write wheel assets crash-test screenshots benchmark benchmark-detection lock tools
 
 help:            ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | column -t -s "$$(printf '\t')"
@@ -39,6 +39,8 @@ screenshots: setup tools ## take the pictures of README
 	@$(BIN)/python scripts/screenshots.py
 benchmark: setup ## measure normalize and store, ingest to finding, start
 	@$(BIN)/python -m benchmarks
+benchmark-detection: setup ## measure detection alone against the plain way and the parser
+	@$(BIN)/python -m benchmarks.detection
 lock: setup      ## renew the lock files
 	@sh scripts/lock.sh $(BIN)
 tools:           ## install the programs that tests need: Chromium, strace (Debian, Ubuntu)

@@ -1,7 +1,8 @@
-"""Evaluate every rule on every event: the plain evaluator, obviously correct.
+"""Evaluate the rules on events.
 
-Each event is parsed once; each rule of its source answers; nothing is skipped and nothing is
-guessed. A faster engine will stand behind the same door and be held against this one.
+The engine names the rules that must be asked about each event, most often none; only then is the
+record read in full and each of them asked. Tests hold the answers against a plain evaluation that
+asks every rule about every event.
 """
 
 import json
@@ -15,7 +16,7 @@ import pyarrow as pa
 
 from tocsin.detect.fields import Columns, Event, Row
 from tocsin.detect.findings import Hit, Refusal, conclude
-from tocsin.detect.rule_set import BoundRule, RuleSet
+from tocsin.detect.rule_set import BoundRule, RuleSet, SourceEngine
 from tocsin.detect.run_python import RunPython, Verdict
 from tocsin.detect.windows import Windows
 from tocsin.ocsf import from_rows, schemas
@@ -61,10 +62,10 @@ def evaluate(
     refusals: list[Refusal] = []
     sources = _texts(events, "source")
     for source in sorted(set(sources)):
-        bound = [each for each in rules.by_source.get(source, ()) if each.rule.is_enabled]
-        if bound:
+        engine = rules.engines.get(source)
+        if engine is not None and engine.rules:
             of_source = events.filter(pa.array([each == source for each in sources]))
-            found, refused = judge(bound, of_source, run_python)
+            found, refused = _judge(engine, of_source, run_python)
             hits += found
             refusals += refused
     concluded = conclude(hits, windows, now, rules.alert_age, is_merging=rules.is_merging)
@@ -81,55 +82,91 @@ def judge(
     bound: Sequence[BoundRule], events: pa.Table, run_python: RunPython
 ) -> tuple[list[Hit], list[Refusal]]:
     """Return what the rules of one source say about its events: hits, and what gave no answer."""
-    judging = _Judging(_texts(events, "raw_data"), _texts(events, "event_uid"))
-    judging.conditions([each for each in bound if each.holds is not None], events)
-    python = [each for each in bound if each.holds is None]
-    if python:
-        judging.python(python, run_python)
-    return judging.hits(events), judging.refusals
+    return _judge(SourceEngine(bound), events, run_python)
+
+
+def _judge(
+    engine: SourceEngine, events: pa.Table, run_python: RunPython
+) -> tuple[list[Hit], list[Refusal]]:
+    judging = _Judging(engine, events, _texts(events, "raw_data"), _texts(events, "event_uid"))
+    judging.conditions()
+    judging.python(run_python)
+    return judging.hits(), judging.refusals
 
 
 @dataclass(slots=True)
 class _Judging:
-    """The events of one source while they are judged: what was found so far."""
+    """The events of one source while they are judged: what was found so far.
 
+    Attributes:
+        shown: indices of the events that Python rules must see, by whether each rule sees them all.
+    """
+
+    engine: SourceEngine
+    events: pa.Table
     texts: list[str]
     uids: list[str]
     found: list[tuple[int, BoundRule, Verdict | None]] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
-    readable: list[int] = field(default_factory=list)
+    shown: dict[bool, list[int]] = field(default_factory=lambda: {True: [], False: []})
 
-    def conditions(self, bound: Sequence[BoundRule], events: pa.Table) -> None:
-        """Parse each record once and ask every condition."""
-        columns = Columns(events)
-        for index, text in enumerate(self.texts):
-            record = read_record(text)
+    def conditions(self) -> None:
+        """Ask the conditions that the index names; note which events Python rules must see."""
+        columns = Columns(self.events)
+        index, rules = self.engine.index, self.engine.rules
+        python = frozenset(at for at, each in enumerate(rules) if each.holds is None)
+        always = python.intersection(index.always)
+        proven = python - always
+        for place, record, numbers in self._asked():
+            event = Event(record, Row(columns, place))
+            for number in numbers:
+                holds = rules[number].holds
+                if holds is not None and holds(event):
+                    self.found.append((place, rules[number], None))
+            if not always.isdisjoint(numbers):
+                self.shown[True].append(place)
+            if not proven.isdisjoint(numbers):
+                self.shown[False].append(place)
+
+    def _asked(self) -> Iterator[tuple[int, Mapping[str, object], Sequence[int]]]:
+        """Yield events in their order, read in full, with the rules to ask."""
+        selected = self.engine.index.select(self.texts)
+        for place, numbers in sorted([*selected.asked, *((odd, None) for odd in selected.odd)]):
+            record = read_record(self.texts[place])
             if record is None:
-                uid = self.uids[index]
-                self.refusals.append(Refusal(_ANY_RULE, "record_unreadable: no JSON object", uid))
-                continue
-            self.readable.append(index)
-            event = Event(record, Row(columns, index))
-            for each in bound:
-                if each.holds is not None and each.holds(event):
-                    self.found.append((index, each, None))
+                unreadable = "record_unreadable: no JSON object"
+                self.refusals.append(Refusal(_ANY_RULE, unreadable, self.uids[place]))
+            elif numbers is None:
+                yield place, record, self.engine.index.of_record(record)
+            else:
+                yield place, record, numbers
 
-    def python(self, bound: Sequence[BoundRule], run_python: RunPython) -> None:
-        """Ask every Python rule."""
-        by_uid = {each.rule.uid: each for each in bound}
-        sources = {uid: each.rule.source for uid, each in by_uid.items()}
-        for verdict in run_python(sources, [self.texts[index] for index in self.readable]):
-            index = None if verdict.record is None else self.readable[verdict.record]
-            if verdict.matched and index is not None:
-                self.found.append((index, by_uid[verdict.rule_uid], verdict))
+    def python(self, run_python: RunPython) -> None:
+        """Ask the Python rules: those without a proof about every event, the others together."""
+        always = frozenset(self.engine.index.always)
+        for sees_all, places in self.shown.items():
+            bound = {
+                each.rule.uid: each
+                for number, each in enumerate(self.engine.rules)
+                if each.holds is None and (number in always) is sees_all
+            }
+            if bound:
+                self._run(bound, places, run_python)
+
+    def _run(self, bound: dict[str, BoundRule], places: list[int], run_python: RunPython) -> None:
+        sources = {uid: each.rule.source for uid, each in bound.items()}
+        for verdict in run_python(sources, [self.texts[place] for place in places]):
+            place = None if verdict.record is None else places[verdict.record]
+            if verdict.matched and place is not None:
+                self.found.append((place, bound[verdict.rule_uid], verdict))
             if verdict.failure:
-                uid = None if index is None else self.uids[index]
+                uid = None if place is None else self.uids[place]
                 self.refusals.append(Refusal(verdict.rule_uid, verdict.failure, uid, verdict.count))
 
-    def hits(self, events: pa.Table) -> list[Hit]:
+    def hits(self) -> list[Hit]:
         """Return the matches with their events; only matched rows are read in full, being few."""
         indices = sorted({index for index, _, _ in self.found})
-        columns = Columns(events.take(pa.array(indices, pa.int64())))
+        columns = Columns(self.events.take(pa.array(indices, pa.int64())))
         by_index = {
             index: Event(read_record(self.texts[index]) or {}, Row(columns, place))
             for place, index in enumerate(indices)

@@ -125,6 +125,10 @@ class EventReader:
         """Yield what keywords are searched in: every scalar of the record."""
         return _PLAIN.leaves(event.record)
 
+    def reads_record(self, path: str) -> bool:
+        """Return whether `path` is read from the source's own record."""
+        return self._ocsf_path(path) is None
+
     def _ocsf_path(self, path: str) -> str | None:
         """Return the OCSF path that is meant, `None` for a path of the record."""
         if path.startswith(_OCSF_PREFIX):

@@ -3,8 +3,10 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cached_property
 
 from tocsin.conditions import compile_condition
+from tocsin.detect.engine import Engine, Necessary, necessary_condition
 from tocsin.detect.fields import Event, EventReader
 from tocsin.detect.log_sources import LogSources
 from tocsin.detect.rules import Rule
@@ -26,6 +28,18 @@ class BoundRule:
     reader: EventReader
 
 
+class SourceEngine:
+    """Rules of one source and their index."""
+
+    def __init__(self, rules: Iterable[BoundRule]) -> None:
+        self.rules = tuple(rules)
+
+    @cached_property
+    def index(self) -> Engine:
+        """The index; made when an event first comes, for many commands never evaluate."""
+        return Engine([_necessary(each) for each in self.rules])
+
+
 @dataclass(frozen=True, slots=True)
 class RuleSet:
     """What `evaluate` works with; made by `build`.
@@ -38,6 +52,8 @@ class RuleSet:
         is_merging: whether matches with one dedup key and period make one finding, as the store
             wants it; otherwise each match is a finding with an entity of its own, and only rules
             with a threshold join matches.
+        engines: what evaluates the enabled rules of each source; it remembers values, so it is
+            for one thread.
     """
 
     rules: tuple[Rule, ...] = ()
@@ -45,6 +61,7 @@ class RuleSet:
     unbound: tuple[Rule, ...] = ()
     alert_age: timedelta = DEFAULT_ALERT_AGE
     is_merging: bool = True
+    engines: Mapping[str, SourceEngine] = field(default_factory=dict, compare=False, repr=False)
 
     @staticmethod
     def build(
@@ -68,10 +85,22 @@ class RuleSet:
                 bound = _bound(rule, log_sources.native_roots(source))
                 by_source.setdefault(source, []).append(bound)
         frozen = {source: tuple(bound) for source, bound in by_source.items()}
-        return RuleSet(every, frozen, tuple(unbound), alert_age)
+        engines = {
+            source: SourceEngine(each for each in bound if each.rule.is_enabled)
+            for source, bound in frozen.items()
+        }
+        return RuleSet(every, frozen, tuple(unbound), alert_age, engines=engines)
 
 
 def _bound(rule: Rule, native_roots: frozenset[str]) -> BoundRule:
     reader = EventReader(rule.log_source.reads_ocsf, native_roots)
     holds = None if rule.condition is None else compile_condition(rule.condition, reader)
     return BoundRule(rule, holds, reader)
+
+
+def _necessary(bound: BoundRule) -> Necessary:
+    """Return what every event that the rule matches fulfills."""
+    if bound.rule.condition is not None:
+        return Necessary(bound.rule.condition, bound.reader.reads_record)
+    # A Python rule sees the source's own record, whatever its first keys are called.
+    return Necessary(necessary_condition(bound.rule.source), lambda path: True, is_exact=False)

@@ -1,0 +1,130 @@
+"""Witnesses of a condition: tests of single fields of which one must pass, or it cannot hold."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from tocsin.conditions.tree import (
+    AllOf,
+    AnyOf,
+    AnyTest,
+    Condition,
+    Field,
+    Flag,
+    Not,
+    Number,
+    Pattern,
+    Test,
+    Text,
+)
+from tocsin.detect.engine.literals import fold, literals_of_pattern, part_of, whole_of
+
+_MAX_WITNESSES = 4_096
+_MAX_DEPTH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """The folded text of some value at `path` is, or else holds, `literal`."""
+
+    path: str
+    literal: str
+    is_whole: bool
+
+
+Witnesses: TypeAlias = frozenset[Witness]
+"""One of these must be seen. Empty: the condition never holds."""
+
+Weigh: TypeAlias = Callable[[Witness], float]
+
+
+def witnesses_of(
+    condition: Condition, can_use: Callable[[str], bool], weigh: Weigh, depth: int = 0
+) -> Witnesses | None:
+    """Return the most telling set of witnesses of a condition.
+
+    Args:
+        condition: of one rule.
+        can_use: whether the index can read a path.
+        weigh: the smaller, the fewer events show the witness; the worst of a set counts.
+        depth: how deep the condition stands in the tree.
+
+    Returns:
+        The witnesses, or `None` where none can be proved, so that every event must be asked.
+    """
+    if depth > _MAX_DEPTH:
+        return None
+    match condition:
+        case AllOf(inner):
+            found = (witnesses_of(each, can_use, weigh, depth + 1) for each in inner)
+            return _most_telling(found, weigh)
+        case AnyOf(inner):
+            return _together(witnesses_of(each, can_use, weigh, depth + 1) for each in inner)
+        case Not(Not(inner_condition)):
+            return witnesses_of(inner_condition, can_use, weigh, depth + 1)
+        case Field(path) if can_use(path):
+            return _of_field(condition, weigh)
+        case _:
+            return None
+
+
+def _of_field(field: Field, weigh: Weigh) -> Witnesses | None:
+    found = (_of_test(field.path, test) for test in field.tests)
+    return _most_telling(found, weigh) if field.needs_all else _together(found)
+
+
+def _of_test(path: str, test: Test) -> Witnesses | None:
+    match test:
+        case Text():
+            return _of_text(path, test)
+        case Number(number):
+            return frozenset(Witness(path, text, True) for text in texts_of_number(number))
+        case Flag(is_true):
+            return frozenset({Witness(path, "true" if is_true else "false", True)})
+        case Pattern(pattern):
+            return _holding(path, literals_of_pattern(pattern))
+        case AnyTest(tests):
+            return _together(_of_test(path, each) for each in tests)
+        case _:
+            return None
+
+
+def _of_text(path: str, test: Text) -> Witnesses | None:
+    whole = whole_of(test)
+    if whole is not None:
+        return frozenset({Witness(path, whole, True)})
+    part = part_of(test)
+    return _holding(path, frozenset({part} if part else ()))
+
+
+def _holding(path: str, literals: frozenset[str]) -> Witnesses | None:
+    return frozenset(Witness(path, literal, False) for literal in literals) or None
+
+
+def texts_of_number(number: int | float) -> tuple[str, ...]:
+    """Return the texts under which a number is found: as written, and without `.0`."""
+    try:
+        written = fold(str(number))
+        is_whole = isinstance(number, float) and number.is_integer()
+        return (written, str(int(number))) if is_whole else (written,)
+    except ValueError:
+        # Python refuses to print integers of more than 4,300 digits; `text_of` gives hexadecimal.
+        return (fold(hex(int(number))),)
+
+
+def _most_telling(found: Iterable[Witnesses | None], weigh: Weigh) -> Witnesses | None:
+    known = [witnesses for witnesses in found if witnesses is not None]
+    return min(
+        known, key=lambda each: (max(map(weigh, each), default=0.0), len(each)), default=None
+    )
+
+
+def _together(found: Iterable[Witnesses | None]) -> Witnesses | None:
+    joined: set[Witness] = set()
+    for witnesses in found:
+        if witnesses is None:
+            return None
+        joined |= witnesses
+        if len(joined) > _MAX_WITNESSES:
+            return None
+    return frozenset(joined)
