@@ -10,7 +10,7 @@ help:            ## list the targets
 up: setup        ## start everything on the demo and print the address
 	@$(BIN)/tocsin up --demo
 setup: .setup-done ## create the environment from the hashed lock and build the assets
-.setup-done: requirements-dev.lock requirements-uv.lock pyproject.toml scripts/setup.sh
+.setup-done: requirements-dev.lock requirements-uv.lock pyproject.toml package-lock.json scripts/setup.sh scripts/assets.py
 	@PYTHON=$(PYTHON) sh scripts/setup.sh $(VENV) && touch .setup-done
 assets: setup    ## fetch and build the JavaScript and CSS of the pages
 	@$(BIN)/python scripts/assets.py
