@@ -6,6 +6,7 @@ from asyncio import wrap_future
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -52,6 +53,7 @@ class Running:
         store: open for as long as this runs.
         rules: in force, with the problems of the files that are not.
         is_demo: whether the demo's sources run, and no others.
+        log_file: where the log goes when the terminal is kept free; else `None`.
     """
 
     settings: Settings
@@ -67,6 +69,7 @@ class Running:
     feeders: tuple[Feeder, ...]
     upkeep: Upkeep
     receivers: "Listener | None"
+    log_file: Path | None = None
     _threads: list[threading.Thread] = field(default_factory=list)
     _pages: "Listener | None" = None
     _shown: tuple[ShownRule, ...] = ()
@@ -161,7 +164,6 @@ def start(settings: Settings, *, demo: bool = False) -> Running:
     Raises:
         TocsinError: settings, content or the store cannot be used; the text says what to do.
     """
-    logs.configure(settings.log_level)
     keep_small()
     store = Store.open(
         settings.data,
@@ -169,8 +171,10 @@ def start(settings: Settings, *, demo: bool = False) -> Running:
         memory_limit=f"{settings.limits.memory >> 20}MB",
         threads=settings.limits.threads,
     )
+    log_file = logs.configure(settings.log_level, store.folder)
     try:
         running = _assemble(settings, store, demo)
+        running.log_file = log_file
     except TocsinError:
         store.close()
         raise

@@ -70,6 +70,8 @@ def _greet(running: "Running", address: str) -> None:
         say(f"Receivers at     {running.receiver_address()}")
     if running.is_demo:
         say(f"This is the demo, in {running.settings.data}; the first incident is a minute away.")
+    if running.log_file:
+        say(f"The log is in  {running.log_file}")
     say("Ctrl-C stops.\n")
 
 
