@@ -18,8 +18,8 @@ from hashlib import blake2b
 from benchmarks import recorded
 from tocsin import detect
 from tocsin.conditions.tree import AllOf, AnyOf, AnyTest, Condition, Field, Not, Pattern, Test, Text
-from tocsin.detect.evaluate import read_record
 from tocsin.detect.fields import Event
+from tocsin.detect.judging import read_record
 from tocsin.detect.rule_set import SourceEngine
 from tocsin.run import content
 from tocsin.run.wiring import RuleChoice, load_rules

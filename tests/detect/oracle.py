@@ -3,8 +3,8 @@
 It shares the parsed rules and the compiled conditions with the engine, and nothing else.
 """
 
-from tocsin.detect.evaluate import read_record
 from tocsin.detect.fields import Columns, Event, Row
+from tocsin.detect.judging import read_record
 
 
 def plain_pairs(rules, events):

@@ -1,28 +1,18 @@
-"""Evaluate the rules on events.
+"""Evaluate the rules on events: what they say becomes matches, findings and failures."""
 
-The engine names the rules that must be asked about each event, most often none; only then is the
-record read in full and each of them asked. Tests hold the answers against a plain evaluation that
-asks every rule about every event.
-"""
-
-import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
 
-import msgspec
 import pyarrow as pa
 
-from tocsin.detect.fields import Columns, Event, Row
 from tocsin.detect.findings import Hit, Refusal, conclude
-from tocsin.detect.rule_set import BoundRule, RuleSet, SourceEngine
-from tocsin.detect.run_python import RunPython, Verdict
+from tocsin.detect.judging import judge, texts_of
+from tocsin.detect.rule_set import RuleSet
+from tocsin.detect.run_python import RunPython
 from tocsin.detect.windows import Windows
 from tocsin.ocsf import from_rows, schemas
-
-_MAX_DIGITS = 400
-_ANY_RULE = "*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +50,12 @@ def evaluate(
     """
     hits: list[Hit] = []
     refusals: list[Refusal] = []
-    sources = _texts(events, "source")
+    sources = texts_of(events, "source")
     for source in sorted(set(sources)):
         engine = rules.engines.get(source)
         if engine is not None and engine.rules:
             of_source = events.filter(pa.array([each == source for each in sources]))
-            found, refused = _judge(engine, of_source, run_python)
+            found, refused = judge(engine, of_source, run_python)
             hits += found
             refusals += refused
     concluded = conclude(hits, windows, now, rules.alert_age, is_merging=rules.is_merging)
@@ -76,134 +66,6 @@ def evaluate(
         windows=concluded.windows,
         failures=from_rows(failures, schemas.FAILURES),
     )
-
-
-def judge(
-    bound: Sequence[BoundRule], events: pa.Table, run_python: RunPython
-) -> tuple[list[Hit], list[Refusal]]:
-    """Return what the rules of one source say about its events: hits, and what gave no answer."""
-    return _judge(SourceEngine(bound), events, run_python)
-
-
-def _judge(
-    engine: SourceEngine, events: pa.Table, run_python: RunPython
-) -> tuple[list[Hit], list[Refusal]]:
-    judging = _Judging(engine, events, _texts(events, "raw_data"), _texts(events, "event_uid"))
-    judging.conditions()
-    judging.python(run_python)
-    return judging.hits(), judging.refusals
-
-
-@dataclass(slots=True)
-class _Judging:
-    """The events of one source while they are judged: what was found so far.
-
-    Attributes:
-        shown: indices of the events that Python rules must see, by whether each rule sees them all.
-    """
-
-    engine: SourceEngine
-    events: pa.Table
-    texts: list[str]
-    uids: list[str]
-    found: list[tuple[int, BoundRule, Verdict | None]] = field(default_factory=list)
-    refusals: list[Refusal] = field(default_factory=list)
-    shown: dict[bool, list[int]] = field(default_factory=lambda: {True: [], False: []})
-
-    def conditions(self) -> None:
-        """Ask the conditions that the index names; note which events Python rules must see."""
-        columns = Columns(self.events)
-        index, rules = self.engine.index, self.engine.rules
-        python = frozenset(at for at, each in enumerate(rules) if each.holds is None)
-        always = python.intersection(index.always)
-        proven = python - always
-        for place, record, numbers in self._asked():
-            event = Event(record, Row(columns, place))
-            for number in numbers:
-                holds = rules[number].holds
-                if holds is not None and holds(event):
-                    self.found.append((place, rules[number], None))
-            if not always.isdisjoint(numbers):
-                self.shown[True].append(place)
-            if not proven.isdisjoint(numbers):
-                self.shown[False].append(place)
-
-    def _asked(self) -> Iterator[tuple[int, Mapping[str, object], Sequence[int]]]:
-        """Yield events in their order, read in full, with the rules to ask."""
-        selected = self.engine.index.select(self.texts)
-        for place, numbers in sorted([*selected.asked, *((odd, None) for odd in selected.odd)]):
-            record = read_record(self.texts[place])
-            if record is None:
-                unreadable = "record_unreadable: no JSON object"
-                self.refusals.append(Refusal(_ANY_RULE, unreadable, self.uids[place]))
-            elif numbers is None:
-                yield place, record, self.engine.index.of_record(record)
-            else:
-                yield place, record, numbers
-
-    def python(self, run_python: RunPython) -> None:
-        """Ask the Python rules: those without a proof about every event, the others together."""
-        always = frozenset(self.engine.index.always)
-        for sees_all, places in self.shown.items():
-            bound = {
-                each.rule.uid: each
-                for number, each in enumerate(self.engine.rules)
-                if each.holds is None and (number in always) is sees_all
-            }
-            if bound:
-                self._run(bound, places, run_python)
-
-    def _run(self, bound: dict[str, BoundRule], places: list[int], run_python: RunPython) -> None:
-        sources = {uid: each.rule.source for uid, each in bound.items()}
-        for verdict in run_python(sources, [self.texts[place] for place in places]):
-            place = None if verdict.record is None else places[verdict.record]
-            if verdict.matched and place is not None:
-                self.found.append((place, bound[verdict.rule_uid], verdict))
-            if verdict.failure:
-                uid = None if place is None else self.uids[place]
-                self.refusals.append(Refusal(verdict.rule_uid, verdict.failure, uid, verdict.count))
-
-    def hits(self) -> list[Hit]:
-        """Return the matches with their events; only matched rows are read in full, being few."""
-        indices = sorted({index for index, _, _ in self.found})
-        columns = Columns(self.events.take(pa.array(indices, pa.int64())))
-        by_index = {
-            index: Event(read_record(self.texts[index]) or {}, Row(columns, place))
-            for place, index in enumerate(indices)
-        }
-        return [Hit(bound, by_index[index], verdict) for index, bound, verdict in self.found]
-
-
-def _texts(events: pa.Table, name: str) -> list[str]:
-    return [str(value) for value in events.column(name).to_pylist()]
-
-
-def read_record(text: str) -> Mapping[str, object] | None:
-    """Return the record, `None` where it is no JSON object or too deep.
-
-    Numbers beyond what fits stay text, as does `NaN`: rules may look at everything else.
-    """
-    try:
-        record = msgspec.json.decode(text)
-    except (msgspec.MsgspecError, RecursionError):
-        record = _read_loosely(text)
-    return record if isinstance(record, dict) else None
-
-
-def _read_loosely(text: str) -> object:
-    try:
-        return json.loads(text, parse_int=_whole, parse_float=_fraction, parse_constant=str)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _whole(digits: str) -> int | str:
-    return int(digits) if len(digits) <= _MAX_DIGITS else digits
-
-
-def _fraction(digits: str) -> float | str:
-    number = float(digits)
-    return number if abs(number) != float("inf") else digits
 
 
 def _failures(refusals: Sequence[Refusal]) -> Iterator[dict[str, object]]:

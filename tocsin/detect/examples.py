@@ -8,9 +8,9 @@ import msgspec
 import pyarrow as pa
 
 from tocsin.conditions import compile_condition
-from tocsin.detect.evaluate import judge
 from tocsin.detect.findings import Refusal
-from tocsin.detect.rule_set import BoundRule, RuleSet
+from tocsin.detect.judging import judge
+from tocsin.detect.rule_set import BoundRule, RuleSet, SourceEngine
 from tocsin.detect.rules import Example, Rule
 from tocsin.detect.run_python import RunPython
 
@@ -96,7 +96,7 @@ class _Run:
         events = self.normalize_example(source, self._record(source, example))
         if not events.num_rows:
             return f"the mapping of {source} rejects the record"
-        hits, refusals = judge([self.bound[source]], events, self.run_python)
+        hits, refusals = judge(SourceEngine([self.bound[source]]), events, self.run_python)
         return _reason(bool(hits), refusals, example)
 
     def _source(self, rule: Rule, example: Example) -> str:
