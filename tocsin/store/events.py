@@ -1,6 +1,6 @@
 """Questions about events: search, histogram, top values, SQL. Parquet is read in place."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from tocsin.errors import UsageError
 from tocsin.ocsf import Scope, schemas
-from tocsin.store import cursors, keys, language, scans, search, sql
+from tocsin.store import cursors, keys, language, ordered, scans, search, sql
 from tocsin.store.database import Database, raw
 from tocsin.store.lake import Lake, manifest
 from tocsin.store.moments import (
@@ -127,6 +127,24 @@ class Events:
             Bucket(from_microseconds(bar * width), counts.get(bar, 0))
             for bar in range(since // width, (until - 1) // width + 1)
         )
+
+    def in_order(
+        self, query: str, scope: Scope, span: Span = EVERYWHEN, *, rows: int = 5_000
+    ) -> Iterator[pa.Table]:
+        """Yield events that match, oldest first, in tables of `rows` rows at most.
+
+        Memory is bounded by one table. An unbounded side of `span` is taken from the days of the
+        stored events. Events that are stored meanwhile may be left out.
+
+        Raises:
+            UsageError: the query cannot be understood.
+        """
+        bounds = _bounds(self._scan(query, scope, span, TIMEOUT_SECONDS).segments, span)
+        if bounds is None:
+            return
+        since, until = map(to_microseconds, bounds)
+        scan = lambda part: self._scan(query, scope, part, TIMEOUT_SECONDS)  # noqa: E731 - short
+        yield from ordered.in_order(scan, since, until, rows)
 
     def get(self, uid: str, scope: Scope) -> pa.Table:
         """Return the event with this identifier: one row, or none."""

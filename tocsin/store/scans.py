@@ -119,6 +119,18 @@ class Scan:
             if shape in wanted
         ]
 
+    def whole(self) -> pa.Table:
+        """Return every answer as a whole row, in any order; only for spans known to hold few."""
+        selected = [
+            self._select(shape, files, "e.* EXCLUDE (filename)")
+            for shape, files in _by_shape(self.segments)
+        ]
+        if not selected:
+            return schemas.EVENT_COLUMNS.empty_table()
+        statement = " UNION ALL BY NAME ".join(part.sql for part in selected)
+        values = [value for part in selected for value in part.values]
+        return self.lake.ask(statement, values, self.timeout_seconds)
+
     def count(self) -> int:
         """Return how many rows are answers."""
         if self.is_unlimited:
