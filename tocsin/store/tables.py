@@ -168,9 +168,43 @@ FINDINGS = Table(
     Column("context", Text, nullable=False),
     Column("created_time", Moment, nullable=False),
     Column("updated_time", Moment, nullable=False),
+    Column("suppression_uid", Text, nullable=False, server_default=""),
+    Column("original_uid", Text, nullable=False, server_default=""),
     Index("findings_by_time", "last_time", "uid"),
     Index("findings_by_rule", "rule_uid", "last_time"),
+    Index("findings_by_suppression", "suppression_uid", "last_time"),
+    Index("findings_by_original", "original_uid"),
 )
+"""From version 3 on `suppression_uid` names what hid a finding, `original_uid` the finding that it
+was cut from; "" in every other one."""
+
+SUPPRESSIONS = Table(
+    "suppressions",
+    METADATA,
+    Column("uid", Text, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("rules", Text, nullable=False),
+    Column("entity_type", Text, nullable=False),
+    Column("entity_uid", Text, nullable=False),
+    Column("condition", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("accounts", Text),
+    Column("namespaces", Text),
+    Column("created_time", Moment, nullable=False),
+    Column("expires_time", Moment, nullable=False),
+    Column("added_by", Text, nullable=False),
+    Column("ended_time", Moment),
+    Column("ended_by", Text, nullable=False),
+    Column("ended_reason", Text, nullable=False),
+    Column("findings", BigInteger, nullable=False),
+    Column("matches", BigInteger, nullable=False),
+    Column("last_hit_time", Moment),
+    Index("suppressions_by_version", "version"),
+)
+"""Every suppression there ever was, with what it hid. `version` grows with every change of any row
+but not with what is hidden, so that a turn sees by one number whether to read them again."""
 
 FINDING_ENTITIES = Table(
     "finding_entities",
