@@ -6,45 +6,49 @@ Python rule that stands in a file beside them.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
+from tocsin.detect.filters import Filter, applied
 from tocsin.detect.formats.python_folder import PythonFolder, is_helper
 from tocsin.detect.placeholders import Placeholders, completed
+from tocsin.detect.rule_file import RuleFile, Shelf, read_documents, read_files
 from tocsin.detect.rules import Parsed, Rule
 from tocsin.errors import ContentError, Location, Problem
 from tocsin.ocsf.yaml_text import Document, load_all
 
-if TYPE_CHECKING:
-    from tocsin.detect.formats.sigma_filter import Filter
-
 _YAML = (".yml", ".yaml")
+_PYTHON_KEY = "AnalysisType"
 
 
-def parse_rules(files: Mapping[str, str], placeholders: Placeholders | None = None) -> Parsed:
+def parse_rules(
+    files: Mapping[str, str],
+    placeholders: Placeholders | None = None,
+    shelf: Shelf | None = None,
+) -> Parsed:
     """Read rules of all formats.
 
     Args:
         files: text by path; `.yml` and `.yaml` are read, `.py` are the rules that these name.
-        placeholders: values for `expand` by name; those of the organization are known without.
         placeholders: values for `expand` by name; those of the organization are always known.
+        shelf: keeps what was read of Sigma files; without it everything is read anew.
 
     Returns:
         Rules in order of path, uids unique, and the problems with file and line.
     """
     values = completed(placeholders or {})
+    yaml = {path: files[path] for path in sorted(files) if path.endswith(_YAML)}
+    sigma = {path: text for path, text in yaml.items() if _PYTHON_KEY not in text}
+    ready = read_files(sigma, values, shelf)
     found = _Found()
-    for path in sorted(files):
-        if path.endswith(_YAML):
-            _read_file(path, files, values, found)
+    for path, text in yaml.items():
+        if path in ready:
+            found.add(ready[path])
+        else:
+            _read_python(path, text, files, values, found)
     problems = found.problems + _orphans(files, found.named)
     unique, duplicates = _unique(found.rules)
-    if found.filters:
-        from tocsin.detect.formats import sigma_filter
-
-        unique, unmet = sigma_filter.applied(found.filters, unique)
-        duplicates += unmet
+    unique, unmet = applied(found.filters, unique)
     surroundings = found.folder.surroundings(files, unique)
-    return Parsed(tuple(unique), (*problems, *duplicates), surroundings)
+    return Parsed(tuple(unique), (*problems, *duplicates, *unmet), surroundings)
 
 
 @dataclass(slots=True)
@@ -52,44 +56,40 @@ class _Found:
     """What the files held so far; `named` are the Python files that YAML files name."""
 
     rules: list[Rule] = field(default_factory=list)
-    filters: "list[Filter]" = field(default_factory=list)
+    filters: list[Filter] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     named: set[str] = field(default_factory=set)
     folder: PythonFolder = field(default_factory=PythonFolder)
 
+    def add(self, file: RuleFile) -> None:
+        self.rules += file.rules
+        self.filters += file.filters
+        self.problems += file.problems
 
-def _read_file(
-    path: str, files: Mapping[str, str], placeholders: Placeholders, found: _Found
+
+def _read_python(
+    path: str, text: str, files: Mapping[str, str], placeholders: Placeholders, found: _Found
 ) -> None:
-    text = files[path]
+    """Read a file that seems to describe Python rules; other documents in it are Sigma's."""
     try:
-        documents = load_all(text, path)
+        documents = [each for each in load_all(text, path) if each.value is not None]
     except ContentError as error:
         found.problems.append(Problem(error.location, error.message))
         return
-    filled = [document for document in documents if document.value is not None]
-    if not filled:
+    if not documents:
         found.problems.append(Problem(Location(path), "the file holds no rule"))
-    # pySigma is loaded here: most commands never read a rule.
-    from tocsin.detect.formats import sigma, sigma_deprecated, sigma_filter
-
-    for document in sigma_deprecated.collected(filled):
-        rule: Rule | None = None
-        problems: tuple[Problem, ...]
-        if _is_python(document):
-            rule, problems, named = found.folder.read(document, text, path, files)
-            found.named.add(named)
-        elif sigma_filter.is_filter(document):
-            sieve, problems = sigma_filter.read(document, text, path, placeholders)
-            found.filters += [sieve] if sieve else []
-        else:
-            rule, problems = sigma.read(document, text, path, placeholders)
+    others = [each for each in documents if not _is_python(each)]
+    if others:
+        found.add(read_documents(others, path, text, placeholders))
+    for document in filter(_is_python, documents):
+        rule, problems, named = found.folder.read(document, text, path, files)
+        found.named.add(named)
         found.rules += [rule] if rule else []
         found.problems += problems
 
 
 def _is_python(document: Document) -> bool:
-    return isinstance(document.value, dict) and "AnalysisType" in document.value
+    return isinstance(document.value, dict) and _PYTHON_KEY in document.value
 
 
 def _orphans(files: Mapping[str, str], named: set[str]) -> list[Problem]:
