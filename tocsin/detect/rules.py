@@ -99,6 +99,8 @@ class Rule:
         condition: of a Sigma rule; `None` for Python.
         example_condition: the condition with the placeholders' values that the rule gives for its
             examples; `None` where it gives none.
+        is_severity_fixed: whether the owner has chosen the severity: nothing that the rule says of
+            a match goes before it.
         name: what filters may call it beside its uid.
         source: Python text; empty for Sigma. Data here, never executed outside a rule worker.
         version: hash of the text the rule was read from.
@@ -129,6 +131,7 @@ class Rule:
     is_enabled: bool = True
     example_condition: Condition | None = None
     name: str = ""
+    is_severity_fixed: bool = False
 
     def as_in_examples(self) -> "Rule":
         """Return the rule as its examples see it: with their values for placeholders."""
