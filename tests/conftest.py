@@ -5,8 +5,10 @@ that a newcomer's `make test` is green. Under `TOCSIN_TEST_REQUIRE=all`, as in `
 a failure: what was not run has not been shown.
 """
 
+import atexit
 import os
 import shutil
+import tempfile
 from collections.abc import Generator
 from pathlib import Path
 
@@ -18,6 +20,11 @@ pytest_plugins = ["pytester"]
 REQUIRE = "TOCSIN_TEST_REQUIRE"
 PROJECT = Path(__file__).resolve().parent.parent
 CORPORA = PROJECT.parent / "shared" / "corpora"
+
+
+# What is kept of rules between tests is kept apart from what the developer's own runs keep.
+os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="tocsin-tests-cache-")
+atexit.register(shutil.rmtree, os.environ["XDG_CACHE_HOME"], ignore_errors=True)
 
 
 def requires_all() -> bool:

@@ -21,8 +21,11 @@ T = TypeVar("T")
 _Turn = Callable[[Any], Any]
 _PLAIN = (str, int, float, bool, type(None))
 _MICROSECOND = timedelta(microseconds=1)
-_LONGEST_SHARED = 64
 _HASH_BYTES = 16
+_BROKEN = (
+    *(msgspec.MsgspecError, TypeError, IndexError, AttributeError, OverflowError),
+    RecursionError,
+)
 
 
 class Packing(Generic[T]):
@@ -55,7 +58,7 @@ class Packing(Generic[T]):
             raise ValueError("written for other types")
         try:
             value: T = self._unpack(msgspec.msgpack.decode(memoryview(content)[_HASH_BYTES:]))
-        except (msgspec.MsgspecError, TypeError, IndexError, OverflowError) as error:
+        except _BROKEN as error:
             raise ValueError(f"broken: {error}") from error
         return value
 
@@ -110,7 +113,8 @@ class _Kinds:
     def _made_unpacker(self, kind: Any) -> _Turn:
         origin = get_origin(kind)
         if kind in _PLAIN:
-            return _text if kind is str else _checked((int, float) if kind is float else kind)
+            # Rules repeat the same words: one object for all.
+            return sys.intern if kind is str else _same
         if origin is Literal:
             return _one_of({each: each for each in get_args(kind)})
         if kind is timedelta:
@@ -194,22 +198,6 @@ def _same(value: Any) -> Any:
     return value
 
 
-def _text(value: Any) -> Any:
-    """Return the text; short ones are shared, for rules repeat the same words."""
-    if type(value) is not str:
-        raise TypeError("not a text")
-    return sys.intern(value) if len(value) <= _LONGEST_SHARED else value
-
-
-def _checked(kind: Any) -> _Turn:
-    def check(value: Any) -> Any:
-        if not isinstance(value, kind):
-            raise TypeError(f"not {kind}")
-        return value
-
-    return check
-
-
 def _one_of(values: Mapping[Any, Any]) -> _Turn:
     def find(value: Any) -> Any:
         try:
@@ -226,13 +214,12 @@ def _dataclass_packer(fields: Iterable[tuple[str, _Turn]]) -> _Turn:
 
 
 def _dataclass_unpacker(kind: Any, turns: list[_Turn]) -> _Turn:
-    if len(turns) == 1:
-        only = turns[0]
-        return lambda value: kind(only(value[0]))
-    if not turns:
-        return lambda value: kind()
+    """Most fields are plain: only the others are turned, in place, in the list at hand."""
+    turned = [(place, turn) for place, turn in enumerate(turns) if turn is not _same]
 
     def unpack(value: Any) -> Any:
-        return kind(*[turn(each) for turn, each in zip(turns, value, strict=True)])
+        for place, turn in turned:
+            value[place] = turn(value[place])
+        return kind(*value)
 
     return unpack

@@ -1,18 +1,17 @@
-"""Find and read content files: mappings, macros, log sources, rules, the demo's story.
+"""Find and read the content files that ship: mappings, macros, log sources, the demo's story.
 
-The only place that turns content files into text; the thinking rooms get texts and never a path.
+With `run.rule_folders` the only place that turns content into text; the thinking rooms get texts
+and never a path.
 In a wheel the content lies inside the package, in a checkout beside it.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from tocsin.errors import ContentError, Location
 
 _PACKAGE = Path(__file__).resolve().parent.parent
-_RULE_SUFFIXES = frozenset({".yaml", ".yml", ".py"})
 _LARGEST_FILE_BYTES = 1 << 20
-_MOST_FILES = 200_000
 
 
 def content_folder() -> Path:
@@ -69,40 +68,6 @@ def builtin_rules_folder() -> Path:
 def story_text(name: str) -> str:
     """Return a story of the demo: `story` or `benign_administration`."""
     return read_text(content_folder() / "demo" / f"{name}.yaml")
-
-
-def rule_texts(folders: Iterable[Path]) -> tuple[Mapping[str, str], tuple[ContentError, ...]]:
-    """Return location and text of every rule file below the folders, and the files left out.
-
-    A folder may also be a single file. Links are not followed out of a folder.
-    """
-    texts: dict[str, str] = {}
-    problems: list[ContentError] = []
-    for path in _rule_files(folders):
-        try:
-            texts[_shown(path)] = read_text(path)
-        except ContentError as error:
-            problems.append(error)
-    return texts, tuple(problems)
-
-
-def _rule_files(folders: Iterable[Path]) -> Iterator[Path]:
-    for folder in folders:
-        if not folder.exists():
-            raise ContentError("there is no such file or folder", Location(str(folder)))
-        candidates = [folder] if folder.is_file() else sorted(folder.rglob("*"))
-        if len(candidates) > _MOST_FILES:
-            raise ContentError(
-                f"more than {_MOST_FILES} files; name a smaller folder", Location(str(folder))
-            )
-        for path in candidates:
-            if path.suffix in _RULE_SUFFIXES and path.is_file() and not _is_hidden(path, folder):
-                yield path
-
-
-def _is_hidden(path: Path, folder: Path) -> bool:
-    inside = path.relative_to(folder).parts if folder.is_dir() else ()
-    return any(part.startswith(".") for part in inside)
 
 
 def _shown(path: Path) -> str:

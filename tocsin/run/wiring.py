@@ -7,7 +7,7 @@ from pathlib import Path
 from tocsin import detect, normalize
 from tocsin.errors import Problem, UsageError
 from tocsin.isolate import RuleWorker
-from tocsin.run import content
+from tocsin.run import content, rule_cache, rule_folders
 from tocsin.run.tools import Tools
 from tocsin.settings import Settings
 from tocsin.settings.values import SEVERITY_IDS
@@ -77,11 +77,11 @@ def load_rules(choice: RuleChoice, settings: Settings | None = None) -> LoadedRu
     folders = list(choice.folders)
     if choice.with_builtin:
         folders.append(content.builtin_rules_folder())
-    texts, unreadable = content.rule_texts(folders)
-    parsed = detect.parse_rules(texts, None if settings is None else placeholders_of(settings))
-    problems = parsed.problems + tuple(
-        Problem(error.location, error.message) for error in unreadable
-    )
+    texts, unreadable = rule_folders.rule_texts(folders)
+    placeholders = {} if settings is None else placeholders_of(settings)
+    with rule_cache.opened(settings, placeholders, {}) as shelf:
+        parsed = detect.parse_rules(texts, placeholders, shelf)
+    problems = (*parsed.problems, *unreadable)
     rules = parsed.rules if settings is None else _adjusted(parsed.rules, settings)
     return LoadedRules(rules, texts, problems, parsed.surroundings)
 
