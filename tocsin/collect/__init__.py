@@ -7,6 +7,7 @@ what they promise and what `run` needs to serve receivers.
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from tocsin.collect import demo_story
 from tocsin.collect.contracts import Outcome, PushFeed, Receiver, Source, Submit, token_hash
 from tocsin.collect.listener import Listener, Tls
 
@@ -21,6 +22,7 @@ __all__ = [
     "Source",
     "Submit",
     "Tls",
+    "demo_story",
     "receiver_app",
     "token_hash",
 ]

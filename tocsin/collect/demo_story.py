@@ -23,7 +23,10 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours"}
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)(?::(\w+))?(?::(\w+))?\}")
 _READS = ("Describe", "Get", "List", "Lookup", "Head", "BatchGet", "Search", "Select")
 _NONE = "{none}"
+_PAUSE = timedelta(seconds=20)
 _OWN_KEYS = ("at", "identity", "source", "repeat", "gap", "weight")
+_SHARED_KEYS = ("values", "frames", "identities")
+_NOBODY = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +110,7 @@ class Story:
 
     def record(self, source: str, occurrence: Occurrence, time: datetime) -> dict[str, YamlValue]:
         """Return the native record of an occurrence that happens at `time` (UTC)."""
-        parts = (self.identities[occurrence.identity], occurrence.event)
+        parts = (self.identities.get(occurrence.identity, {}), occurrence.event)
         whole: dict[str, YamlValue] = dict(self.frames[source])
         for part in parts:
             whole = _merged(whole, part)
@@ -144,19 +147,25 @@ class Story:
                 yield Occurrence(offset, f"{scene}/{index}", scene, habit.identity, event)
 
 
-def load_story(text: str, location: str) -> Story:
+def load_story(text: str, location: str, below: str = "") -> Story:
     """Read a story.
 
     Args:
         text: YAML; `content/demo/story.yaml` says at its head what its keys mean.
         location: the file's name, for messages.
+        below: YAML whose `values`, `frames` and `identities` many stories share; the story's own
+            lie over them.
 
     Raises:
         ContentError: something is missing, of another kind, or names what is not there.
     """
     reader = _StoryReader(location)
     found = reader.mapping(load(text, location).value, "the story")
-    span = reader.period(found.get("span"), "span")
+    if below:
+        shared = reader.mapping(load(below, location).value, "what stories share")
+        found = _merged({key: shared[key] for key in _SHARED_KEYS if key in shared}, found)
+    reader.source, reader.identity = found.get("source"), found.get("identity", _NOBODY)
+    span = reader.period(found.get("span", "24h"), "span")
     limit = found.get("limit")
     story = Story(
         seed=str(found.get("seed", "")),
@@ -177,6 +186,8 @@ class _StoryReader:
 
     def __init__(self, location: str) -> None:
         self._location = Location(location)
+        self.source: YamlValue = None
+        self.identity: YamlValue = _NOBODY
 
     def mapping(self, value: YamlValue, what: str) -> dict[str, YamlValue]:
         if not isinstance(value, dict):
@@ -206,8 +217,8 @@ class _StoryReader:
             start, end = found.get("from"), found.get("until")
             yield _Habit(
                 key=what,
-                source=str(found.get("source")),
-                identity=str(found.get("identity")),
+                source=str(found.get("source", self.source)),
+                identity=str(found.get("identity", self.identity)),
                 every=self.period(found.get("every"), f"{what}.every"),
                 start=self.period(start, f"{what}.from") if start else timedelta(0),
                 end=self.period(end, f"{what}.until") if end else span,
@@ -217,17 +228,20 @@ class _StoryReader:
             )
 
     def steps(self, value: YamlValue) -> Iterator[tuple[str, Occurrence]]:
+        offset = -_PAUSE
         for index, element in enumerate(self._elements(value, "steps")):
             what = f"steps.{index}"
             found = self.mapping(element, what)
-            offset = self.period(found.get("at"), f"{what}.at")
+            offset = self.period(found["at"], f"{what}.at") if "at" in found else offset + _PAUSE
             gap = self.period(found.get("gap", "2s"), f"{what}.gap")
             repeat = found.get("repeat", 1)
             event = {key: each for key, each in found.items() if key not in _OWN_KEYS}
+            source = str(found.get("source", self.source))
+            identity = str(found.get("identity", self.identity))
             for turn in range(repeat if isinstance(repeat, int) else 1):
-                key, identity = f"{what}/{turn}", str(found.get("identity"))
-                occurrence = Occurrence(offset + gap * turn, key, key, identity, event)
-                yield str(found.get("source")), occurrence
+                key = f"{what}/{turn}"
+                yield source, Occurrence(offset + gap * turn, key, key, identity, event)
+            offset += gap * (repeat - 1 if isinstance(repeat, int) else 0)
 
     def check(self, story: Story) -> None:
         """Refuse names of frames and identities that the story does not have."""
@@ -236,7 +250,7 @@ class _StoryReader:
         for source, identity in used:
             if source not in story.frames:
                 raise ContentError(f"there is no frame {source!r}", self._location)
-            if identity not in story.identities:
+            if identity not in story.identities and identity != _NOBODY:
                 raise ContentError(f"there is no identity {identity!r}", self._location)
 
     def _elements(self, value: YamlValue, what: str) -> list[YamlValue]:

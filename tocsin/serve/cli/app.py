@@ -14,6 +14,7 @@ from tocsin import __version__
 from tocsin.errors import ContentError, SettingsError, TocsinError, UsageError
 from tocsin.serve.cli import (
     content_commands,
+    drill_commands,
     incident_commands,
     offline_commands,
     store_commands,
@@ -53,6 +54,7 @@ offline_commands.add_to(app)
 store_commands.add_to(app)
 incident_commands.add_to(app)
 content_commands.add_to(app)
+drill_commands.add_to(app)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

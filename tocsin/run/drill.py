@@ -1,0 +1,314 @@
+"""Replay labelled attacks and a benign day through mapping, rules and findings; store nothing."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+
+from tocsin import detect, normalize
+from tocsin.collect import demo_story
+from tocsin.errors import ContentError, Location, TocsinError
+from tocsin.isolate import RuleWorker
+from tocsin.ocsf import RawBatch, empty, from_rows, schemas
+from tocsin.ocsf.yaml_text import load
+from tocsin.run import content
+from tocsin.run.drill_attacks import COMPANY, Attack, read_attacks
+from tocsin.run.drill_card import (
+    COUNTED_SEVERITY_ID,
+    AttackScore,
+    BenignScore,
+    Detection,
+    FalseFindings,
+    Label,
+    ScoreCard,
+)
+from tocsin.run.offline import file_source
+from tocsin.run.recognition import recognize
+from tocsin.run.wiring import LoadedRules, RuleChoice, load_mappings, load_rules
+from tocsin.settings import Organization, Settings
+
+__all__ = [
+    "AttackScore",
+    "BenignScore",
+    "Detection",
+    "DrillChoice",
+    "FalseFindings",
+    "Label",
+    "ScoreCard",
+    "run_drill",
+]
+
+_EVERY_AGE = timedelta(days=365_000)
+# After the last event the clock goes on, for rules that wait for something to stay away.
+_AFTERMATH = timedelta(days=2)
+_MOST_TURNS = 200
+_DAY_TURNS = 24
+_MOST_ENTITIES = 5
+
+Advance = Callable[[str], None]
+"""Told what is being replayed."""
+
+
+@dataclass(frozen=True, slots=True)
+class DrillChoice:
+    """What a drill replays.
+
+    Attributes:
+        folder: attacks instead of ours.
+        rules: which rules defend.
+        with_benign: whether the benign day is played.
+    """
+
+    folder: Path | None = None
+    rules: RuleChoice = RuleChoice()
+    with_benign: bool = True
+
+
+def run_drill(
+    choice: DrillChoice, settings: Settings, advance: Advance = lambda told: None
+) -> ScoreCard:
+    """Replay every attack in a fresh state, and the benign day; say what was found.
+
+    Raises:
+        ContentError: the folder or one of its labels or stories cannot be read.
+    """
+    techniques = json.loads(content.attack_text())
+    tactics = {uid: tuple(each["tactics"]) for uid, each in techniques.items()}
+    folder = choice.folder or content.drill_folder() / "attacks"
+    company = _company(folder) if choice.folder else _own_company()
+    attacks = read_attacks(folder, frozenset(name for names in tactics.values() for name in names))
+    ground = _ground(choice.rules, settings, company)
+    scores = []
+    for attack in attacks:
+        advance(attack.file)
+        scores.append(_score(attack, ground, company or _own_company(), tactics))
+    benign = None
+    if choice.with_benign:
+        advance("the benign day")
+        benign = _benign(
+            _ground(choice.rules, settings, _own_company()) if choice.folder else ground
+        )
+    names = {uid: str(each["name"]) for uid, each in techniques.items()}
+    return ScoreCard(tuple(scores), benign, tuple(ground.problems), names)
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """The time reached, the findings of the turn and the windows afterwards."""
+
+    now: datetime
+    findings: pa.Table
+    windows: detect.Windows
+
+
+@dataclass(frozen=True)
+class _Ground:
+    """What attacks run against; every replay starts with empty windows and a fresh worker."""
+
+    mappings: Mapping[str, normalize.Mapping]
+    rules: detect.RuleSet
+    surroundings: str
+    problems: list[str] = field(default_factory=list)
+
+    def replay(self, tables: Sequence[pa.Table], turns: int) -> Iterator[_Turn]:
+        """Yield what each turn found; a turn is of one source, as those of a running Tocsin are."""
+        windows = detect.Windows()
+        last = None
+        with RuleWorker() as worker:
+            worker.provide(self.surroundings)
+            for now, some in _in_turns(tables, turns):
+                last = _Turn(now, *self._judged(some, windows, now, worker))
+                windows = last.windows
+                yield last
+            if last:
+                # The clock goes on once: what should have come by then is missing.
+                later, nothing = last.now + _AFTERMATH, tables[0].slice(0, 0)
+                yield _Turn(last.now, *self._judged(nothing, windows, later, worker))
+
+    def _judged(
+        self, events: pa.Table, windows: detect.Windows, now: datetime, worker: RuleWorker
+    ) -> tuple[pa.Table, detect.Windows]:
+        detected = detect.evaluate(self.rules, events, windows, now, worker)
+        for row in detected.failures.to_pylist():
+            told = f"rule {row['rule_uid']}: {row['reason']}"
+            if told not in self.problems:
+                self.problems.append(told)
+        return detected.findings, detected.windows
+
+
+def _in_turns(tables: Sequence[pa.Table], turns: int) -> Iterator[tuple[datetime, pa.Table]]:
+    """Yield the events of all tables in order of time, in about so many turns, with their end."""
+    order = sorted(
+        (time, index, row)
+        for index, table in enumerate(tables)
+        for row, time in enumerate(table["time"].to_pylist())
+    )
+    size = max(1, -(-len(order) // turns))
+    for start in range(0, len(order), size):
+        together = order[start : start + size]
+        now = together[-1][0].replace(tzinfo=UTC)
+        for index in sorted({index for _, index, _ in together}):
+            rows = [row for _, of, row in together if of == index]
+            yield now, tables[index].take(pa.array(rows))
+
+
+def _ground(choice: RuleChoice, settings: Settings, company: str) -> _Ground:
+    """Return rules bound to the organization that the company describes, or to one's own."""
+    if company:
+        described = load(company, COMPANY).value
+        organization = described.get("organization") if isinstance(described, dict) else None
+        settings = settings.model_copy(
+            update={"organization": Organization.model_validate(organization or {})}
+        )
+    loaded: LoadedRules = load_rules(choice, settings)
+    log_sources = detect.LogSources.read(content.log_sources_text(), "content/log_sources.yaml")
+    rules = detect.RuleSet.build(loaded.rules, log_sources, _EVERY_AGE)
+    problems = [str(problem) for problem in loaded.refusals]
+    return _Ground(load_mappings(), rules, loaded.surroundings, problems)
+
+
+def _company(folder: Path) -> str:
+    root = folder if folder.is_dir() else folder.parent
+    return content.read_text(root / COMPANY) if (root / COMPANY).is_file() else ""
+
+
+def _own_company() -> str:
+    return content.read_text(content.drill_folder() / COMPANY)
+
+
+def _score(
+    attack: Attack, ground: _Ground, company: str, tactics: Mapping[str, Sequence[str]]
+) -> AttackScore:
+    score = AttackScore(attack.file, attack.name, attack.label)
+    try:
+        read = list(_attack_events(attack, ground, company))
+    except TocsinError as error:
+        return replace(score, problem=str(error))
+    tables = [each.events for each in read if each.events.num_rows]
+    if not tables:
+        return replace(score, problem="no event could be read")
+    first = min(time for table in tables for time in table["time"].to_pylist())
+    return replace(
+        score,
+        event_count=sum(table.num_rows for table in tables),
+        first_time=first,
+        unread=sum(each.rejects.num_rows for each in read),
+        detections=tuple(
+            _detections(ground.replay(tables, _MOST_TURNS), first, attack.label, tactics)
+        ),
+    )
+
+
+def _detections(
+    turns: Iterator[_Turn], first: datetime, label: Label, tactics: Mapping[str, Sequence[str]]
+) -> Iterator[Detection]:
+    """Yield the first finding of each rule, and the first that fits where that came later."""
+    told: set[tuple[str, bool]] = set()
+    for turn in turns:
+        rows = sorted(turn.findings.to_pylist(), key=lambda row: (-row["severity_id"], row["uid"]))
+        for row in rows:
+            is_severe = row["severity_id"] >= COUNTED_SEVERITY_ID
+            fits = is_severe and label.fits(row["techniques"], tactics)
+            if {(row["rule_uid"], fits), (row["rule_uid"], True)} & told:
+                continue
+            told.add((row["rule_uid"], fits))
+            yield Detection(
+                rule_uid=row["rule_uid"],
+                title=row["rule_title"],
+                severity_id=row["severity_id"],
+                after=turn.now.replace(tzinfo=None) - first,
+                fits=fits,
+            )
+
+
+def _attack_events(attack: Attack, ground: _Ground, company: str) -> Iterator[normalize.Normalized]:
+    if attack.is_story:
+        text = content.read_text(attack.path)
+        story = demo_story.load_story(text, attack.file, company)
+        yield from _story_events(story, ground, _begin(company, attack.file))
+        return
+    path = str(attack.path)
+    mapping = recognize([path], ground.mappings)
+    for batch in file_source([path], mapping, "drill", lambda done, total: None).read(None):
+        yield normalize.apply(mapping, batch)
+
+
+def _begin(company: str, location: str) -> datetime:
+    """Return when the stories begin, UTC."""
+    described = load(company, location).value
+    text = described.get("begins") if isinstance(described, dict) else None
+    try:
+        moment = datetime.fromisoformat(str(text))
+    except ValueError as error:
+        raise ContentError(f"`begins` of {COMPANY} is no time", Location(location)) from error
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _story_events(
+    story: demo_story.Story, ground: _Ground, begun: datetime
+) -> Iterator[normalize.Normalized]:
+    for source, mapping in ground.mappings.items():
+        if source not in story.frames:
+            continue
+        records = [
+            json.dumps(record, separators=(",", ":")).encode()
+            for record in story.told(source, begun)
+        ]
+        if records:
+            yield normalize.apply(mapping, _batch(source, records, begun + story.span))
+
+
+def _batch(source: str, records: Sequence[bytes], received: datetime) -> RawBatch:
+    rows = [
+        {
+            "raw": record,
+            "origin": "drill",
+            "position": position,
+            "received_time": received.replace(tzinfo=None),
+        }
+        for position, record in enumerate(records)
+    ]
+    records_table = from_rows(rows, schemas.RAW)
+    return RawBatch(source, "drill", records_table, None, None, empty(schemas.REJECTS))
+
+
+def _benign(ground: _Ground) -> BenignScore:
+    """Play the benign day."""
+    company = _own_company()
+    story = demo_story.load_story(
+        content.read_text(content.drill_folder() / "benign_day.yaml"), "benign_day.yaml", company
+    )
+    read = list(_story_events(story, ground, _begin(company, COMPANY)))
+    tables = [each.events for each in read]
+    found: dict[str, Mapping[str, object]] = {}
+    for turn in ground.replay(tables, _DAY_TURNS):
+        found |= {row["uid"]: row for row in turn.findings.to_pylist()}
+    counted = [row for row in found.values() if int(str(row["severity_id"])) >= COUNTED_SEVERITY_ID]
+    return BenignScore(
+        event_counts={table["source"][0].as_py(): table.num_rows for table in tables},
+        false_findings=tuple(_false_findings(counted)),
+        quiet_count=len(found) - len(counted),
+    )
+
+
+def _false_findings(rows: Sequence[Mapping[str, object]]) -> Iterator[FalseFindings]:
+    counts = Counter(str(row["rule_uid"]) for row in rows)
+    for rule_uid, count in counts.most_common():
+        mine = [row for row in rows if row["rule_uid"] == rule_uid]
+        names = sorted({_name(row["entity"]) for row in mine})
+        yield FalseFindings(
+            rule_uid=rule_uid,
+            title=str(mine[0]["rule_title"]),
+            severity_id=max(int(str(row["severity_id"])) for row in mine),
+            count=count,
+            entities=tuple(names[:_MOST_ENTITIES]),
+        )
+
+
+def _name(entity: object) -> str:
+    found = entity if isinstance(entity, dict) else {}
+    return str(found.get("name") or found.get("uid"))
