@@ -65,6 +65,11 @@ def builtin_rules_folder() -> Path:
     return content_folder() / "rules"
 
 
+def drill_folder() -> Path:
+    """Return the folder of labelled attacks, the benign day and the company that they happen to."""
+    return content_folder() / "drill"
+
+
 def story_text(name: str) -> str:
     """Return a story of the demo: `story` or `benign_administration`."""
     return read_text(content_folder() / "demo" / f"{name}.yaml")
