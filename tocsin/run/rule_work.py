@@ -1,4 +1,4 @@
-"""What people do with rules: list them, check them, test them."""
+"""What people do with rules: list them, check them, test them, on examples and on history."""
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,8 +13,22 @@ from tocsin.errors import Problem
 from tocsin.isolate import RuleWorker
 from tocsin.ocsf import RawBatch, from_rows, schemas
 from tocsin.run import content
-from tocsin.run.wiring import RuleChoice, load_mappings, load_rules
+from tocsin.run.backtest import Asked, Backtest, RuleTested, backtest
+from tocsin.run.wiring import RuleChoice, load_mappings, load_rules, log_sources
 from tocsin.settings import Settings
+
+__all__ = [
+    "Asked",
+    "Backtest",
+    "ExampleTested",
+    "RuleTested",
+    "RulesChecked",
+    "backtest",
+    "check_examples",
+    "check_rules",
+    "list_rules",
+    "normalize_record",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +64,16 @@ def check_rules(choice: RuleChoice, settings: Settings | None = None) -> RulesCh
         settings: give values to placeholders; rules that they switch off are left out.
     """
     loaded = load_rules(choice, settings)
-    log_sources = _log_sources()
+    bindings = log_sources()
     unbound = tuple(
         Problem(
             rule.location, f"no source gives the logs {rule.log_source}; the rule never runs", True
         )
         for rule in loaded.rules
-        if not log_sources.bind(rule.log_source)
+        if not bindings.bind(rule.log_source)
     )
     fields = {source: _known_fields(mapping) for source, mapping in load_mappings().items()}
-    odd = log_sources.lint(loaded.rules, loaded.texts, attack=content.attack_text(), fields=fields)
+    odd = bindings.lint(loaded.rules, loaded.texts, attack=content.attack_text(), fields=fields)
     refused = len({each.location.file for each in loaded.refusals})
     return RulesChecked(len(loaded.rules), refused, loaded.problems + unbound + odd)
 
@@ -96,7 +110,7 @@ def _examples_of(chosen: Sequence[detect.Rule], surroundings: str) -> list[Examp
     titles = {rule.uid: rule.title for rule in chosen}
     needs_mappings = not all(_stands_alone(rule) for rule in chosen)
     mappings = load_mappings() if needs_mappings else {}
-    rules = detect.RuleSet.build(chosen, _log_sources())
+    rules = detect.RuleSet.build(chosen, log_sources())
 
     def normalize_example(source: str, record: Mapping[str, object]) -> pa.Table:
         return normalize_record(mappings[source], record)
@@ -128,7 +142,3 @@ def normalize_record(mapping: normalize.Mapping, record: Mapping[str, object]) -
         rejects=schemas.REJECTS.empty_table(),
     )
     return normalize.apply(mapping, batch).events
-
-
-def _log_sources() -> detect.LogSources:
-    return detect.LogSources.read(content.log_sources_text(), "content/log_sources.yaml")

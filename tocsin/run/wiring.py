@@ -1,12 +1,14 @@
 """Wire the product together: content files become mappings and rules, settings become plugs."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from pathlib import Path
 
 from tocsin import detect, normalize
-from tocsin.errors import Problem, UsageError
+from tocsin.errors import Location, Problem, UsageError
 from tocsin.isolate import RuleWorker
+from tocsin.ocsf import identifiers
 from tocsin.run import content, rule_cache, rule_folders
 from tocsin.run.tools import Tools
 from tocsin.settings import Settings
@@ -27,12 +29,25 @@ class LoadedRules:
 
     Attributes:
         surroundings: helpers and data models of Python rules, for the worker.
+        switched_off: rules that the settings switch off.
+        own_severities: by uid, the severity that a rule says itself where the settings say another.
     """
 
     rules: tuple[detect.Rule, ...]
     texts: Mapping[str, str]
     problems: tuple[Problem, ...]
     surroundings: str = ""
+    switched_off: tuple[detect.Rule, ...] = ()
+    own_severities: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def version(self) -> str:
+        """Hash of all that decides what the rules find: the same wherever the same are in force."""
+        told = sorted(
+            f"{rule.uid} {rule.version} {rule.severity_id} {rule.is_enabled}" for rule in self.rules
+        )
+        content = "\n".join([*told, self.surroundings])
+        return identifiers.content_hash(content.encode("utf-8", "surrogatepass"))[:12]
 
     @property
     def refusals(self) -> tuple[Problem, ...]:
@@ -82,8 +97,8 @@ def load_rules(choice: RuleChoice, settings: Settings | None = None) -> LoadedRu
     with rule_cache.opened(settings, placeholders, {}) as shelf:
         parsed = detect.parse_rules(texts, placeholders, shelf)
     problems = (*parsed.problems, *unreadable)
-    rules = parsed.rules if settings is None else _adjusted(parsed.rules, settings)
-    return LoadedRules(rules, texts, problems, parsed.surroundings)
+    loaded = LoadedRules(parsed.rules, texts, problems, parsed.surroundings)
+    return loaded if settings is None else _adjusted(loaded, settings)
 
 
 def placeholders_of(settings: Settings) -> Mapping[str, tuple[str, ...]]:
@@ -104,6 +119,15 @@ def rules_of(settings: Settings) -> RuleChoice:
     return RuleChoice(tuple(settings.rules.folders), settings.rules.with_builtin)
 
 
+def log_sources() -> detect.LogSources:
+    """Return what binds the log sources of rules to sources.
+
+    Raises:
+        ContentError: the file is wrong.
+    """
+    return detect.LogSources.read(content.log_sources_text(), "content/log_sources.yaml")
+
+
 def load_tools(
     settings: Settings,
     loaded: LoadedRules,
@@ -112,25 +136,52 @@ def load_tools(
 ) -> Tools:
     """Return everything that a turn works with; the worker gets the rules' surroundings."""
     worker.provide(loaded.surroundings)
-    log_sources = detect.LogSources.read(content.log_sources_text(), "content/log_sources.yaml")
     return Tools(
         settings=settings,
         mappings=mappings,
-        rules=detect.RuleSet.build(loaded.rules, log_sources, settings.incidents.max_age),
+        rules=detect.RuleSet.build(loaded.rules, log_sources(), settings.incidents.max_age),
         checks=(),
         run_python=worker,
         never_link=frozenset(settings.organization.ci_roles),
     )
 
 
-def _adjusted(rules: Sequence[detect.Rule], settings: Settings) -> tuple[detect.Rule, ...]:
-    disabled = frozenset(settings.rules.disabled)
-    severities = {uid: SEVERITY_IDS[name] for uid, name in settings.rules.severities.items()}
-    kept = [rule for rule in rules if rule.uid not in disabled]
-    return tuple(
-        replace(rule, severity_id=severities[rule.uid]) if rule.uid in severities else rule
-        for rule in kept
+def _adjusted(loaded: LoadedRules, settings: Settings) -> LoadedRules:
+    """Return the rules as the settings want them: some switched off, some of other severity."""
+    wanted = settings.rules
+    off, severities = frozenset(wanted.disabled), wanted.severities
+    return replace(
+        loaded,
+        rules=tuple(
+            replace(rule, severity_id=SEVERITY_IDS[severities[rule.uid]], is_severity_fixed=True)
+            if rule.uid in severities
+            else rule
+            for rule in loaded.rules
+            if rule.uid not in off
+        ),
+        switched_off=tuple(rule for rule in loaded.rules if rule.uid in off),
+        own_severities={
+            rule.uid: rule.severity_id for rule in loaded.rules if rule.uid in severities
+        },
+        problems=(*loaded.problems, *_unknown(loaded, settings)),
     )
+
+
+def _unknown(loaded: LoadedRules, settings: Settings) -> Iterator[Problem]:
+    """Yield a warning for each rule that the settings name and that is not there."""
+    by_word = {word: rule.uid for rule in loaded.rules for word in (rule.uid, rule.title)}
+    named = {
+        "rules.disabled": settings.rules.disabled,
+        "rules.severities": settings.rules.severities,
+    }
+    for section, uids in named.items():
+        for uid in uids:
+            if by_word.get(uid) == uid:
+                continue
+            close = get_close_matches(uid, by_word, n=1, cutoff=0.75)
+            meant = f"; did you mean {by_word[close[0]]!r}?" if close else ""
+            message = f"{section} names {uid!r}, and no rule in use has this identifier{meant}"
+            yield Problem(Location("settings"), message, is_warning=True)
 
 
 def mapping_for(source: str, mappings: Mapping[str, normalize.Mapping]) -> normalize.Mapping:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from tocsin.serve.cli import rules_backtest_commands
 from tocsin.serve.cli.options import ConfigOption, OutputOption, permission, settings_for
 from tocsin.serve.cli.output import Output, print_rows, say, write_json, write_line
 
@@ -22,6 +23,7 @@ BesideOption = Annotated[bool, typer.Option("--with-builtin", help="The built-in
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this file."""
+    rules_backtest_commands.add_to(rules)
     app.add_typer(rules, name="rules", help="What detects.")
 
 

@@ -31,6 +31,7 @@ _FOLDED = frozenset(
     + ("reason", "title", "what")
 )
 _SHORT_UID_LENGTH = 12
+_BLOCKS = "▁▂▃▄▅▆▇█"
 
 
 class Output(StrEnum):
@@ -106,6 +107,14 @@ def as_cell(value: object) -> str:
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     return str(value)
+
+
+def spark(counts: Sequence[int]) -> str:
+    """Return one letter a number, as high as the number beside the others; a dot for nothing."""
+    highest = max(counts, default=0)
+    return "".join(
+        _BLOCKS[-(-count * len(_BLOCKS) // highest) - 1] if count else "·" for count in counts
+    )
 
 
 def inner(value: object, *names: str) -> object:
