@@ -10,7 +10,7 @@ import pytest
 
 from tests.run.crank import is_conserved, settings_in
 from tocsin.ocsf import EVERYTHING
-from tocsin.run import detect_files, ingest_files
+from tocsin.run import detect_files, loading
 from tocsin.run.wiring import RuleChoice
 from tocsin.settings import Settings
 from tocsin.store import IncidentFilter, Store
@@ -65,7 +65,7 @@ def ignore(done: int, total: int | None) -> None:
 
 
 def loaded(one: Recorded, path: Path, settings: Settings) -> Counter[str]:
-    return ingest_files([str(path)], one.source, settings, ignore)
+    return loading.ingest_files([str(path)], one.source, settings, ignore)
 
 
 def feed_counts(store: Store) -> Iterable[dict[str, int]]:
@@ -128,7 +128,7 @@ def test_what_detect_prints_is_what_ingest_stores(corpora: Path, tmp_path: Path)
 
 @pytest.mark.parametrize("one", SETS, ids=NAMES)
 def test_the_source_of_recorded_data_is_recognized(one: Recorded, corpora: Path, tmp_path: Path):
-    counts = ingest_files([str(corpora / one.path)], "auto", settings_in(tmp_path), ignore)
+    counts = loading.ingest_files([str(corpora / one.path)], "auto", settings_in(tmp_path), ignore)
 
     with Store.open(tmp_path / "data") as store:
         rows = store.events.sql("SELECT DISTINCT source FROM events", EVERYTHING).to_pylist()

@@ -1,6 +1,6 @@
 """Two-valued conditions over paths: what rules, checks and suppressions share. Thinks only."""
 
-from tocsin.conditions import tree
+from tocsin.conditions import suppression, tree
 from tocsin.conditions.compiled import PlainReader, Reader, compile_condition, holds
 from tocsin.conditions.paths import lookup
 from tocsin.conditions.tree import Condition
@@ -14,6 +14,7 @@ __all__ = [
     "holds",
     "lookup",
     "pattern_problem",
+    "suppression",
     "text_of",
     "tree",
 ]

@@ -4,12 +4,18 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-from tocsin.conditions import compile_condition
+import pyarrow as pa
+
+from tocsin.conditions import Condition, compile_condition
 from tocsin.detect.engine import Engine, Necessary, necessary_condition
 from tocsin.detect.fields import Event, EventReader
 from tocsin.detect.log_sources import LogSources
-from tocsin.detect.rules import Rule
+from tocsin.detect.rules import EntityPath, Rule
+
+if TYPE_CHECKING:
+    from tocsin.conditions.suppression import Evidence
 
 DEFAULT_ALERT_AGE = timedelta(days=1)
 
@@ -90,6 +96,43 @@ class RuleSet:
             for source, bound in frozen.items()
         }
         return RuleSet(every, frozen, tuple(unbound), alert_age, engines=engines)
+
+    def evidence(
+        self,
+        tables: Iterable[pa.Table],
+        wanted: Iterable[str],
+        fetch: Callable[[tuple[str, ...]], pa.Table],
+    ) -> "Evidence":
+        """Return what suppressions ask of findings and their events, read as these rules read them.
+
+        Args:
+            tables: events that are at hand.
+            wanted: uids of the events that may be asked about.
+            fetch: gives other events by uid; asked once, and only where one of `wanted` is missing.
+        """
+        # Loaded when first used: most turns and commands suppress nothing.
+        from tocsin.detect.evidence import EventEvidence
+
+        return EventEvidence(self._reads, tables, frozenset(wanted), fetch)
+
+    @staticmethod
+    def read_condition(text: str, location: str = "condition") -> Condition:
+        """Return the condition that a suppression writes as a Sigma detection, or a part of one.
+
+        Raises:
+            ContentError: with the line in `text` and every problem.
+        """
+        from tocsin.detect.evidence import read_condition
+
+        return read_condition(text, location)
+
+    def _reads(
+        self, source: str, rule_uid: str
+    ) -> tuple[EventReader, tuple[EntityPath, ...]] | None:
+        for bound in self.by_source.get(source, ()):
+            if bound.rule.uid == rule_uid:
+                return bound.reader, bound.rule.entity
+        return None
 
 
 def _bound(rule: Rule, native_roots: frozenset[str]) -> BoundRule:

@@ -7,10 +7,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tocsin.run import rule_work
+    from tocsin.run import loading, rule_work, suppressing
     from tocsin.run.diagnosis import content_problems, diagnose
     from tocsin.run.embedded import Running, start
-    from tocsin.run.loading import ingest_files, replay_rejects
     from tocsin.run.offline import detect_files, normalize_files
     from tocsin.run.wiring import RuleChoice
 
@@ -20,11 +19,11 @@ __all__ = [
     "content_problems",
     "detect_files",
     "diagnose",
-    "ingest_files",
+    "loading",
     "normalize_files",
-    "replay_rejects",
     "rule_work",
     "start",
+    "suppressing",
 ]
 
 _HOMES = {
@@ -33,16 +32,15 @@ _HOMES = {
     "content_problems": "diagnosis",
     "detect_files": "offline",
     "diagnose": "diagnosis",
-    "ingest_files": "loading",
     "normalize_files": "offline",
-    "replay_rejects": "loading",
     "start": "embedded",
 }
+_MODULES = ("loading", "rule_work", "suppressing")
 
 
 def __getattr__(name: str) -> object:
-    if name == "rule_work":
-        return import_module("tocsin.run.rule_work")
+    if name in _MODULES:
+        return import_module(f"tocsin.run.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"tocsin.run.{_HOMES[name]}"), name)

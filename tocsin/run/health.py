@@ -10,7 +10,7 @@ import pyarrow as pa
 from tocsin.errors import TocsinError
 from tocsin.ocsf import EVERYTHING, from_rows, identifiers, schemas
 from tocsin.settings import Settings
-from tocsin.store import Store
+from tocsin.store import FindingFilter, Store
 from tocsin.store.answers import FeedHealth
 
 SILENCE_RULE = "tocsin.feed_silent"
@@ -55,9 +55,16 @@ class SilenceWatch:
 
     def _is_stored(self, row: Mapping[str, object]) -> bool:
         uid = str(row["uid"])
-        if uid not in self._raised and self._store.findings.get(uid, EVERYTHING).num_rows:
+        if uid not in self._raised and self._is_found(uid):
             self._raised.add(uid)
         return uid in self._raised
+
+    def _is_found(self, uid: str) -> bool:
+        findings = self._store.findings
+        if findings.get(uid, EVERYTHING).num_rows:
+            return True
+        # A suppression may have taken all of it.
+        return findings.count(FindingFilter(original_uid=uid), EVERYTHING) > 0
 
     def _is_silent(self, feed: FeedHealth, now: datetime) -> bool:
         limit = self._limits.get(feed.feed)

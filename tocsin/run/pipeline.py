@@ -9,8 +9,10 @@ import pyarrow as pa
 
 from tocsin import detect, incidents, normalize, posture
 from tocsin.collect import Outcome
+from tocsin.conditions.suppression import Suppression
 from tocsin.errors import WorldError
 from tocsin.ocsf import RawBatch, concat, from_rows, identifiers, schemas
+from tocsin.run.hiding import share
 from tocsin.run.tools import Tools
 from tocsin.store import Store, Turn
 
@@ -28,6 +30,7 @@ class TurnReport:
     findings: int
     duplicates: int
     rejects: int
+    hidden: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +67,16 @@ def turn(
     """
     with store.turns.lock():
         windows = store.turns.windows()
+        in_force = store.suppressions.in_force(now)
         turns: list[Turn] = []
         outcomes: list[Outcome] = []
         for one in prepared:
             carried, windows = _carry(one, tools, store, windows, now)
-            turns.append(carried)
+            turns.append(_shared(carried, turns, in_force, tools, store))
             outcomes.append(_outcome(carried))
         if extra_findings is not None and extra_findings.num_rows:
-            turns.append(_of_our_own(store, extra_findings, now))
+            own = _of_our_own(store, extra_findings, now)
+            turns.append(_shared(own, turns, in_force, tools, store))
         committed = store.turns.commit(turns, windows, _grouping(tools))
     return TurnReport(
         outcomes=tuple(outcomes),
@@ -81,6 +86,7 @@ def turn(
         findings=committed.findings,
         duplicates=committed.duplicates,
         rejects=committed.rejects,
+        hidden=sum(each.hidden.num_rows for each in turns),
     )
 
 
@@ -125,6 +131,29 @@ def _carry(
         now=now,
     )
     return carried, detected.windows
+
+
+def _shared(
+    carried: Turn,
+    before: Sequence[Turn],
+    in_force: Sequence[Suppression],
+    tools: Tools,
+    store: Store,
+) -> Turn:
+    """Return the turn with what suppressions hide taken out of its findings, whoever made them."""
+    if not in_force or not carried.findings.num_rows:
+        return carried
+    # What comes before in the same commit is not stored yet.
+    events = [each.unseen.normalized.events for each in (carried, *before)]
+    found, matches = carried.findings, carried.matches
+    shares = share(found, matches, events, in_force, rules=tools.rules, store=store)
+    return replace(
+        carried,
+        findings=shares.findings,
+        matches=shares.matches,
+        hidden=shares.hidden,
+        hidden_matches=shares.hidden_matches,
+    )
 
 
 def _grouping(tools: Tools) -> Callable[..., incidents.Grouped]:
@@ -219,4 +248,5 @@ def _sum(reports: Iterable[TurnReport], batches: Sequence[RawBatch]) -> TurnRepo
         findings=sum(part.findings for part in parts),
         duplicates=sum(part.duplicates for part in parts),
         rejects=sum(part.rejects for part in parts),
+        hidden=sum(part.hidden for part in parts),
     )

@@ -93,7 +93,7 @@ class Turner:
         for each, outcome in zip(joined, report.outcomes, strict=False):
             for waiting in each.waiting:
                 waiting.outcome.set_result(outcome)
-        if not report.records and not report.findings:
+        if not report.records and not report.findings and not report.hidden:
             return
         self.meter.turned(report.records, seconds)
         log.info(
@@ -105,6 +105,7 @@ class Turner:
                 "duplicates": report.duplicates,
                 "rejects": report.rejects,
                 "findings": report.findings,
+                "suppressed": report.hidden,
                 "incidents": [incident.uid for incident in report.changed],
                 "seconds": round(seconds, 4),
             },

@@ -7,6 +7,7 @@ from tocsin.store.findings import RuleCount
 from tocsin.store.incidents import Moment
 from tocsin.store.questions import Damage, Figures
 from tocsin.store.sources import FeedHealth, Volume
+from tocsin.store.suppressions import KeptSuppression
 
 __all__ = [
     "AuditRow",
@@ -17,6 +18,7 @@ __all__ = [
     "FeedHealth",
     "Field",
     "Figures",
+    "KeptSuppression",
     "Moment",
     "RuleCount",
     "User",

@@ -42,6 +42,8 @@ NAMESPACE_PATHS = ("resources.namespace",)
 STORED = schemas.FINDINGS.append(pa.field("incident_uid", pa.string()))
 STORED = STORED.append(pa.field("created_time", schemas.TIME, nullable=False))
 STORED = STORED.append(pa.field("updated_time", schemas.TIME, nullable=False))
+STORED = STORED.append(pa.field("suppression_uid", pa.string(), nullable=False))
+STORED = STORED.append(pa.field("original_uid", pa.string(), nullable=False))
 """Columns of a finding as the store gives it."""
 
 
@@ -63,7 +65,9 @@ class Findings:
     """Findings with counts over all turns.
 
     Rows have the columns of `ocsf.schemas.FINDINGS` (`match_count` over all turns, `event_uids` the
-    newest 100 at most) and `incident_uid` (null), `created_time`, `updated_time`.
+    newest 100 at most) and `incident_uid` (null), `created_time`, `updated_time`, and of what a
+    suppression hides `suppression_uid` and `original_uid`, the finding that it was cut from ("" of
+    every other).
     """
 
     def __init__(self, database: Database) -> None:
@@ -209,7 +213,7 @@ def record(
 
     Args:
         connection: in the transaction of the commit.
-        findings: rows of `ocsf.schemas.FINDINGS`.
+        findings: rows of `ocsf.schemas.FINDINGS`, or of `conditions.suppression.HIDDEN`.
         matches: rows of `ocsf.schemas.MATCHES`.
         events: those of the turn; of matched ones the namespaces are kept for scopes, and what
             they did for the timeline.
@@ -297,7 +301,20 @@ def _filters(which: FindingFilter) -> builtins.list[ColumnElement[bool]]:
         found.append(columns.first_time < which.until)
     if which.text:
         found.append(columns.title.icontains(which.text, autoescape=True))
-    return found + _memberships(which)
+    return found + _hidden(which) + _memberships(which)
+
+
+def _hidden(which: FindingFilter) -> builtins.list[ColumnElement[bool]]:
+    columns = FINDINGS.c
+    found: builtins.list[ColumnElement[bool]] = []
+    if which.suppression_uid is not None:
+        found.append(columns.suppression_uid == which.suppression_uid)
+    if which.original_uid is not None:
+        found.append(columns.original_uid == which.original_uid)
+    if which.is_suppressed is not None and not found:
+        is_hidden = columns.suppression_uid != ""
+        found.append(is_hidden if which.is_suppressed else ~is_hidden)
+    return found
 
 
 def _memberships(which: FindingFilter) -> builtins.list[ColumnElement[bool]]:

@@ -42,6 +42,10 @@ class FindingFilter:
         since: last match at this time or later, UTC.
         until: first match before this time, UTC.
         text: words of the title, case does not matter.
+        is_suppressed: only those that a suppression hides, or only the others: so lists leave out
+            what is hidden unless they are asked.
+        suppression_uid: findings that this suppression hides, whatever `is_suppressed` says.
+        original_uid: findings that suppressions cut from this one, likewise.
     """
 
     min_severity_id: int | None = None
@@ -53,6 +57,9 @@ class FindingFilter:
     since: datetime | None = None
     until: datetime | None = None
     text: str | None = None
+    is_suppressed: bool | None = False
+    suppression_uid: str | None = None
+    original_uid: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from tocsin.store.lake import Lake
 from tocsin.store.maintenance import Maintenance
 from tocsin.store.rejects import Rejects
 from tocsin.store.sources import Sources
+from tocsin.store.suppressions import Suppressions
 from tocsin.store.turns import Turns
 
 
@@ -30,6 +31,7 @@ class Store:
         incidents: lists, stories and changes of incidents.
         sources: counters, lag and silence of each feed.
         rejects: records no mapping could read, and their replay.
+        suppressions: reasons not to alert, and what they hid.
         accounts: the set-up token, users, sessions.
         audit: the hash-chained log of changes.
         maintenance: retention, compaction, fsck, backup, figures.
@@ -44,6 +46,7 @@ class Store:
         self.incidents = Incidents(database)
         self.sources = Sources(database)
         self.rejects = Rejects(database)
+        self.suppressions = Suppressions(database)
         self.accounts = Accounts(database)
         self.audit = Audit(database)
         self.maintenance = Maintenance(folder, database)

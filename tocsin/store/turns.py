@@ -6,7 +6,7 @@ the manifest of those files included. Until it is on disk, nothing of the turn c
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 
@@ -14,12 +14,22 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import Connection, Insert, func, insert, select
 
+from tocsin.conditions.suppression import HIDDEN
 from tocsin.detect import Windows
 from tocsin.errors import StoreError
 from tocsin.incidents import Grouped, Incident
 from tocsin.normalize import Normalized
 from tocsin.ocsf import RawBatch, concat, schemas
-from tocsin.store import findings, incidents, keys, rejects, resources, segments, sources
+from tocsin.store import (
+    findings,
+    incidents,
+    keys,
+    rejects,
+    resources,
+    segments,
+    sources,
+    suppressions,
+)
 from tocsin.store.database import Database, raw
 from tocsin.store.folder import DataFolder
 from tocsin.store.keys import Key
@@ -60,6 +70,8 @@ class Turn:
         matches: rows of `ocsf.schemas.MATCHES`.
         failures: rows of `ocsf.schemas.FAILURES`.
         now: UTC; the time of the turn.
+        hidden: rows of `conditions.suppression.HIDDEN`: stored, and no more.
+        hidden_matches: rows of `ocsf.schemas.MATCHES` of those.
     """
 
     batch: RawBatch
@@ -68,12 +80,15 @@ class Turn:
     matches: pa.Table
     failures: pa.Table
     now: datetime
+    hidden: pa.Table = field(default_factory=HIDDEN.empty_table)
+    hidden_matches: pa.Table = field(default_factory=schemas.MATCHES.empty_table)
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to store."""
-        tables = (self.batch.records, self.batch.rejects, self.findings, self.failures)
-        return self.batch.cursor is None and not any(table.num_rows for table in tables)
+        batch = self.batch
+        tables = (batch.records, batch.rejects, self.findings, self.hidden, self.failures)
+        return batch.cursor is None and not any(table.num_rows for table in tables)
 
 
 class Group(Protocol):
@@ -303,6 +318,10 @@ def _store_turn(connection: Connection, turn: Turn, group: Group) -> tuple[Incid
     rejects.record(connection, turn.batch.feed, normalized.rejects)
     resources.record(connection, normalized.resources)
     findings.record(connection, turn.findings, turn.matches, normalized.events, turn.now)
+    if turn.hidden.num_rows:
+        suppressions.count(connection, turn.hidden, turn.now)
+        events = normalized.events
+        findings.record(connection, turn.hidden, turn.hidden_matches, events, turn.now)
     sources.record_failures(connection, turn.failures.to_pylist(), turn.now)
     _count(connection, turn)
     if not turn.findings.num_rows:

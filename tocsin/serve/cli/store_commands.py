@@ -65,16 +65,16 @@ def ingest(
     data: DataOption = None,
 ) -> None:
     """Load history into the store; run it again to resume; findings on old events never notify."""
-    from tocsin.run import ingest_files, replay_rejects
+    from tocsin.run import loading
 
     settings = settings_for(config, data)
     if rejects:
-        say(_counted(replay_rejects(settings)))
+        say(_counted(loading.replay_rejects(settings)))
         return
     if not paths:
         raise UsageError("name files or folders to load, or --rejects to replay rejects")
     with progress_bar("Loading") as advance:
-        counts = ingest_files(paths, source, settings, advance)
+        counts = loading.ingest_files(paths, source, settings, advance)
     say(_counted(counts))
 
 
