@@ -84,5 +84,5 @@ def of_numbers(pairs: Pairs, numbers: "range | set[int]") -> Pairs:
 
 
 def numbered(pairs: Iterable[tuple[str, str]], numbers: Mapping[str, int]) -> Pairs:
-    """Return pairs that name the event by its own identifier as pairs of numbers."""
-    return {(numbers[event], rule) for event, rule in pairs}
+    """Return pairs that name the event by its own identifier as pairs of numbers; -1: no event."""
+    return {(numbers.get(event, -1), rule) for event, rule in pairs}

@@ -30,12 +30,23 @@ def variant(document: Document, number: int, keep: Keep) -> Document:
     made = copy.deepcopy(document)
     made["id"] = uuid_of(f"{document['id']} {number}")
     made["title"] = f"{document['title']} ({number})"
-    detection = made["detection"]
-    assert isinstance(detection, dict)
-    for name, part in detection.items():
-        if name not in _WORDS:
-            detection[name] = _other(part, "", number, keep)
+    made["detection"] = _other_detection(document["detection"], number, keep)
+    if made["detection"] == document["detection"]:
+        # It has nothing but what is kept: another rule is wanted, and not the same one twice.
+        made["detection"] = _other_detection(document["detection"], number, _keep_nothing)
     return made
+
+
+def _other_detection(detection: object, number: int, keep: Keep) -> Document:
+    assert isinstance(detection, dict)
+    return {
+        name: part if name in _WORDS else _other(part, "", number, keep)
+        for name, part in detection.items()
+    }
+
+
+def _keep_nothing(field: str, literal: str, number: int) -> bool:
+    return False
 
 
 def uuid_of(text: str) -> str:

@@ -81,7 +81,7 @@ def parsed(made: list[Document]) -> tuple[Rule, ...]:
         ValueError: Tocsin refuses one.
     """
     texts = {
-        f"{number}.yml": yaml.dump(document, Dumper=yaml.CSafeDumper, sort_keys=False)
+        f"{number:05}.yml": yaml.dump(document, Dumper=yaml.CSafeDumper, sort_keys=False)
         for number, document in enumerate(made)
     }
     found = parse_rules(texts)

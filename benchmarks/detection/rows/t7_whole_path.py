@@ -35,6 +35,8 @@ def measure(workplace: Workplace) -> Sequence[Result]:
     )
     if counts["events"] != workplace.events:
         raise ValueError(f"{workplace.events} lines became {counts['events']} events")
+    if not counts["findings"]:
+        raise ValueError("no rule gave a finding")
     statement, tocsin = taken["statement"].median, taken["tocsin"].median
     note = (
         f"{workplace.events / tocsin:,.0f} against {workplace.events / statement:,.0f} events/s of"
