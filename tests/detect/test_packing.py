@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from tests.detect.rules import sigma
 from tocsin.conditions.tree import AllOf, AnyOf, Exists, Field, Keyword, Not, SameAs, Text, Wildcard
+from tocsin.detect.adaptation import AS_WRITTEN
 from tocsin.detect.packing import Packing
-from tocsin.detect.placeholders import NOTHING_GIVEN
 from tocsin.detect.rule_file import RuleFile, read_file
 
 
@@ -153,7 +153,7 @@ conditions = st.recursive(
 def test_every_condition_of_a_rule_comes_back(condition):
     from dataclasses import replace
 
-    (rule,) = read_file("x.yml", sigma("s: {a: 1}\ncondition: s"), NOTHING_GIVEN).rules
+    (rule,) = read_file("x.yml", sigma("s: {a: 1}\ncondition: s"), AS_WRITTEN).rules
     packing = Packing(RuleFile)
     file = RuleFile(rules=(replace(rule, condition=condition),))
 

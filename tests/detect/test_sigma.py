@@ -354,7 +354,6 @@ SOUND = "s: {a: x}\ncondition: s"
         (sigma(SOUND, tail="examples: [{name: x, match: so, event: {}}]\n"), 8, "true or false"),
         (sigma(SOUND, tail="examples: {}\n"), 8, "must be a list"),
         (sigma(SOUND, tail="filter: {}\n"), 8, "a list of ids or names, or `any`"),
-        ("title: x\ncorrelation: {type: event_count}\n", 2, "not supported yet"),
         ("- a\n- b\n", 1, "must be a mapping"),
         ("", 0, "holds no rule"),
         ("title: [x\n", 2, "not YAML"),

@@ -7,6 +7,7 @@ Python rule that stands in a file beside them.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from tocsin.detect.adaptation import Adaptation
 from tocsin.detect.filters import Filter, applied
 from tocsin.detect.formats.python_folder import PythonFolder, is_helper
 from tocsin.detect.placeholders import Placeholders, completed
@@ -23,27 +24,33 @@ def parse_rules(
     files: Mapping[str, str],
     placeholders: Placeholders | None = None,
     shelf: Shelf | None = None,
+    pipelines: Mapping[str, str] | None = None,
 ) -> Parsed:
     """Read rules of all formats.
 
     Args:
-        files: text by path; `.yml` and `.yaml` are read, `.py` are the rules that these name.
+        files: text by path; `.yml` and `.yaml` are read; they name those with Python and tables.
         placeholders: values for `expand` by name; those of the organization are always known.
         shelf: keeps what was read of Sigma files; without it everything is read anew.
+        pipelines: texts of pySigma's processing pipelines by file; applied to Sigma rules.
 
     Returns:
         Rules in order of path, uids unique, and the problems with file and line.
+
+    Raises:
+        RuleError: a pipeline is wrong; with file and line.
     """
     values = completed(placeholders or {})
+    adaptation = Adaptation(values, pipelines or {})
     yaml = {path: files[path] for path in sorted(files) if path.endswith(_YAML)}
     sigma = {path: text for path, text in yaml.items() if _PYTHON_KEY not in text}
-    ready = read_files(sigma, values, shelf)
+    ready = read_files(sigma, adaptation, shelf)
     found = _Found()
     for path, text in yaml.items():
         if path in ready:
             found.add(ready[path])
         else:
-            _read_python(path, text, files, values, found)
+            _read_python(path, text, files, adaptation, found)
     problems = found.problems + _orphans(files, found.named)
     unique, duplicates = _unique(found.rules)
     unique, unmet = applied(found.filters, unique)
@@ -68,7 +75,7 @@ class _Found:
 
 
 def _read_python(
-    path: str, text: str, files: Mapping[str, str], placeholders: Placeholders, found: _Found
+    path: str, text: str, files: Mapping[str, str], adaptation: Adaptation, found: _Found
 ) -> None:
     """Read a file that seems to describe Python rules; other documents in it are Sigma's."""
     try:
@@ -80,7 +87,7 @@ def _read_python(
         found.problems.append(Problem(Location(path), "the file holds no rule"))
     others = [each for each in documents if not _is_python(each)]
     if others:
-        found.add(read_documents(others, path, text, placeholders))
+        found.add(read_documents(others, path, text, adaptation))
     for document in filter(_is_python, documents):
         rule, problems, named = found.folder.read(document, text, path, files)
         found.named.add(named)

@@ -66,10 +66,21 @@ def expanded(
     return ["".join(chosen) for chosen in product(*parts)]
 
 
-def _values(name: str, placeholders: Placeholders) -> tuple[str, ...]:
-    if name in placeholders:
-        return placeholders[name]
+def holds_unknown(text: str, placeholders: Placeholders) -> bool:
+    """Return whether the text holds a placeholder that nobody knows."""
+    names = (found[1] for found in _PART.finditer(text))
+    return any(name is not None and name not in placeholders for name in names)
+
+
+def no_values(name: str) -> str:
+    """Return what to tell people whose rule has a placeholder that nobody knows."""
     remedy = f"give it some in tocsin.yaml under `rules.placeholders: {{{name}: [...]}}`"
     if name.startswith("organization."):
         remedy = f"known are {', '.join(ORGANIZATION)}"
-    raise ValueError(f"placeholder %{name}% has no values; {remedy}")
+    return f"placeholder %{name}% has no values; {remedy}"
+
+
+def _values(name: str, placeholders: Placeholders) -> tuple[str, ...]:
+    if name in placeholders:
+        return placeholders[name]
+    raise ValueError(no_values(name))

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Protocol
 
+from tocsin.detect.adaptation import Adaptation
 from tocsin.detect.filters import Filter
 from tocsin.detect.packing import Packing
-from tocsin.detect.placeholders import Placeholders
 from tocsin.detect.rules import Rule
 from tocsin.errors import ContentError, Location, Problem
 from tocsin.ocsf.yaml_text import Document, load_all
@@ -36,7 +36,7 @@ class Shelf(Protocol):
         """Take what was read in this process."""
 
 
-def read_file(path: str, text: str, placeholders: Placeholders) -> RuleFile:
+def read_file(path: str, text: str, adaptation: Adaptation) -> RuleFile:
     """Read the Sigma documents of one file; what is wrong with them is among the problems."""
     try:
         documents = load_all(text, path)
@@ -45,11 +45,11 @@ def read_file(path: str, text: str, placeholders: Placeholders) -> RuleFile:
     filled = [document for document in documents if document.value is not None]
     if not filled:
         return RuleFile(problems=(Problem(Location(path), "the file holds no rule"),))
-    return read_documents(filled, path, text, placeholders)
+    return read_documents(filled, path, text, adaptation)
 
 
 def read_documents(
-    documents: Iterable[Document], path: str, text: str, placeholders: Placeholders
+    documents: Iterable[Document], path: str, text: str, adaptation: Adaptation
 ) -> RuleFile:
     """Read Sigma documents of one file that has this text."""
     # pySigma is loaded here: most commands never read a rule.
@@ -60,32 +60,46 @@ def read_documents(
     problems: list[Problem] = []
     for document in sigma_deprecated.collected(documents):
         if sigma_filter.is_filter(document):
-            sieve, found = sigma_filter.read(document, text, path, placeholders)
+            sieve, found = sigma_filter.read(document, text, path, adaptation)
             filters += [sieve] if sieve else []
         else:
-            rule, found = sigma.read(document, text, path, placeholders)
+            rule, found = sigma.read(document, text, path, adaptation)
             rules += [rule] if rule else []
         problems += found
     return RuleFile(tuple(rules), tuple(filters), tuple(problems))
 
 
 def read_files(
-    files: Mapping[str, str], placeholders: Placeholders, shelf: Shelf | None
+    files: Mapping[str, str], adaptation: Adaptation, shelf: Shelf | None
 ) -> Mapping[str, RuleFile]:
-    """Return by path what the files hold, from the shelf where it is there."""
+    """Return by path what the files hold, from the shelf where it is there.
+
+    Raises:
+        RuleError: a pipeline is wrong.
+    """
     found: dict[str, RuleFile] = {}
     if shelf is None:
-        return {path: read_file(path, text, placeholders) for path, text in files.items()}
+        _check(adaptation)
+        return {path: read_file(path, text, adaptation) for path, text in files.items()}
     _unpacked(shelf.kept(files).items(), found)
     missing = {path: text for path, text in files.items() if path not in found}
     if missing:
+        _check(adaptation)
         _unpacked(shelf.read_elsewhere(missing).items(), found)
     for path, text in missing.items():
         if path not in found:
-            found[path] = read_file(path, text, placeholders)
+            found[path] = read_file(path, text, adaptation)
             with suppress(ValueError):  # what bytes cannot hold is read every time
                 shelf.keep(path, _packing().pack(found[path]))
     return found
+
+
+def _check(adaptation: Adaptation) -> None:
+    """Say what is wrong with pipelines once, and not for each file."""
+    if adaptation.pipelines:
+        from tocsin.detect.formats import sigma_pipeline
+
+        sigma_pipeline.pipelines_of(adaptation)
 
 
 def _unpacked(contents: Iterable[tuple[str, bytes | Problem]], found: dict[str, RuleFile]) -> None:

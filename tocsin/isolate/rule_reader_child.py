@@ -50,9 +50,21 @@ def _main(read_descriptor: int, write_descriptor: int, memory_bytes: int) -> Non
         )
         while frame := _read(given):
             for path, text in msgspec.msgpack.decode(frame, type=list[tuple[str, str]]):
-                handed = _Handed()
-                parse_rules({path: text}, placeholders, shelf=handed)
-                _write(taken, handed.content)
+                _write(taken, _packed(path, text, placeholders, pipelines))
+
+
+def _packed(
+    path: str, text: str, placeholders: dict[str, tuple[str, ...]], pipelines: dict[str, str]
+) -> bytes:
+    """Return what one file holds; nothing where Tocsin is wrong: then the parent reads it."""
+    handed = _Handed()
+    try:
+        parse_rules({path: text}, placeholders, handed, pipelines)
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001 - one file's trouble, which the parent meets and shows
+        return b""
+    return handed.content
 
 
 def _read(given: BinaryIO) -> bytes:

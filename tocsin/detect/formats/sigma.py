@@ -2,12 +2,13 @@
 
 pySigma reads values, modifiers and the condition expression; this file walks the detections itself,
 so that every problem has its line, and turns the result into a condition tree. Nothing of pySigma
-is left when a rule has been read. Correlations come with the engine.
+is left when a rule has been read. Correlations are read in a file of their own.
 
 Source: Sigma specification 2.1, rules and modifiers appendix.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from sigma.exceptions import (
@@ -22,16 +23,17 @@ from sigma.exceptions import (
 )
 from sigma.rule.base import SigmaRuleBase
 
+from tocsin.detect.adaptation import AS_WRITTEN, Adaptation
 from tocsin.detect.attack import tactics_of, techniques_of
 from tocsin.detect.document import Reading, nearest
 from tocsin.detect.formats.extras import read_examples, read_extras
 from tocsin.detect.formats.sigma_deprecated import modernized
 from tocsin.detect.formats.sigma_detection import DetectionReader, first_line
 from tocsin.detect.formats.sigma_filter import read_log_source
-from tocsin.detect.placeholders import NOTHING_GIVEN, Placeholders, completed
-from tocsin.detect.rules import SEVERITIES, Rule
+from tocsin.detect.formats.sigma_pipeline import Piped
+from tocsin.detect.placeholders import completed
+from tocsin.detect.rules import SEVERITIES, LogSource, Rule
 from tocsin.errors import Problem
-from tocsin.ocsf.identifiers import content_hash
 from tocsin.ocsf.yaml_text import Document, YamlValue
 
 _KEYS = (
@@ -40,9 +42,6 @@ _KEYS = (
     *("falsepositives", "level", "scope", "tocsin", "examples"),
 )
 _SPELLING_CUTOFF = 0.85
-_NOT_YET = {
-    "correlation": "correlation rules are not supported yet",
-}
 _KEY_OF_ERROR = {
     SigmaIdentifierError: "id",
     SigmaLevelError: "level",
@@ -55,7 +54,7 @@ _KEY_OF_ERROR = {
 
 
 def read(
-    document: Document, text: str, file: str, placeholders: Placeholders = NOTHING_GIVEN
+    document: Document, text: str, file: str, adaptation: Adaptation = AS_WRITTEN
 ) -> tuple[Rule | None, tuple[Problem, ...]]:
     """Read one Sigma document.
 
@@ -63,7 +62,7 @@ def read(
         document: the document, from our own loader.
         text: the whole file, for the rule's version.
         file: its name, for messages.
-        placeholders: values for `expand`.
+        adaptation: values for `expand`, and pipelines.
 
     Returns:
         The rule, or `None` with every problem found.
@@ -71,26 +70,51 @@ def read(
     reading = Reading(document, file)
     rule = None
     with reading.collecting():
-        rule = _rule(reading, document.value, text, placeholders)
+        rule = _rule(reading, document.value, text, adaptation)
     return (None if reading.is_refused else rule), tuple(reading.problems)
 
 
-def _rule(reading: Reading, value: YamlValue, text: str, placeholders: Placeholders) -> Rule:
+def _rule(reading: Reading, value: YamlValue, text: str, adaptation: Adaptation) -> Rule:
     found = reading.mapping(value)
-    for key, message in _NOT_YET.items():
-        if key in found:
-            raise reading.error(message, key)
-    _check_spelling(reading, found)
+    check_spelling(reading, found)
     found = modernized(reading, found)
-    header = _header(reading, found)
+    header = read_header(reading, found)
     log_source = read_log_source(reading, found.get("logsource"))
-    condition = DetectionReader(reading, placeholders).condition(found.get("detection"))
+    piped = Piped(adaptation, header, log_source)
+    reader = DetectionReader(reading, adaptation.placeholders, process=piped.process)
+    condition = reader.condition(found.get("detection"))
     extras = read_extras(reading, found.get("tocsin"))
     proof = None
     if extras.example_values and not reading.is_refused:
-        given = completed({**placeholders, **extras.example_values})
-        proof = DetectionReader(reading, given).condition(found.get("detection"))
-    examples = read_examples(reading, found.get("examples"))
+        given = completed({**adaptation.placeholders, **extras.example_values})
+        again = Piped(replace(adaptation, placeholders=given), header, log_source)
+        proof = DetectionReader(reading, given, process=again.process).condition(
+            found.get("detection")
+        )
+    return replace(
+        described(reading, found, header, piped.version(text)),
+        log_source=piped.log_source,
+        condition=condition,
+        example_condition=proof,
+        entity=extras.entity,
+        links=extras.links,
+        dedup=extras.dedup,
+        period=extras.period,
+        examples=read_examples(reading, found.get("examples")),
+    )
+
+
+def described(
+    reading: Reading, found: Mapping[str, YamlValue], header: Mapping[str, Any], version: str
+) -> Rule:
+    """Return a rule with what the head of a Sigma document says, and no more.
+
+    Args:
+        reading: of the document.
+        found: the document.
+        header: what `read_header` gave for it.
+        version: of the rule.
+    """
     tags = [str(tag.name) for tag in header.get("tags") or [] if tag.namespace == "attack"]
     return Rule(
         uid=_uid(found, reading.file),
@@ -100,19 +124,12 @@ def _rule(reading: Reading, value: YamlValue, text: str, placeholders: Placehold
         if not reading.is_refused
         else 0,
         kind="Sigma",
-        log_source=log_source,
+        log_source=LogSource(),
         location=reading.location(),
-        version=content_hash(text.encode("utf-8", "surrogatepass")),
-        condition=condition,
-        example_condition=proof,
+        version=version,
         name=str(found.get("name") or ""),
         tactics=tactics_of(tags),
         techniques=techniques_of(tags),
-        entity=extras.entity,
-        links=extras.links,
-        dedup=extras.dedup,
-        period=extras.period,
-        examples=examples,
         false_positives=_texts(found.get("falsepositives")),
         references=_texts(found.get("references")),
         status=str(found.get("status") or ""),
@@ -129,20 +146,29 @@ def _texts(value: YamlValue) -> tuple[str, ...]:
     return tuple(str(each) for each in value) if isinstance(value, list) else ()
 
 
-def _check_spelling(reading: Reading, found: Mapping[str, YamlValue]) -> None:
+def check_spelling(
+    reading: Reading, found: Mapping[str, YamlValue], known: Iterable[str] = _KEYS
+) -> None:
     """Refuse keys that look like a slip; other keys are a writer's own, as Sigma allows."""
+    known = tuple(known)
     for key in found:
-        suggestion = nearest(key, _KEYS, _SPELLING_CUTOFF)
-        if key not in _KEYS and "did you mean" in suggestion:
+        suggestion = nearest(key, known, _SPELLING_CUTOFF)
+        if key not in known and "did you mean" in suggestion:
             problem = Problem(reading.location(key), f"unknown key {key!r}{suggestion}")
             reading.problems.append(problem)
 
 
-def _header(reading: Reading, found: Mapping[str, YamlValue]) -> dict[str, Any]:
+def read_header(reading: Reading, found: Mapping[str, YamlValue]) -> dict[str, Any]:
+    """Read what stands above the detection of a Sigma document, with pySigma.
+
+    Raises:
+        RuleError: the document is no Sigma rule at all.
+    """
     if found.get("title") is not None:
         with reading.collecting():
             reading.text(found["title"], "title")
-    header = {key: value for key, value in found.items() if key not in ("detection", "logsource")}
+    others = ("detection", "logsource", "correlation")
+    header = {key: value for key, value in found.items() if key not in others}
     try:
         values, errors = SigmaRuleBase.from_dict_common_params(header, collect_errors=True)
     except (SigmaError, TypeError, AttributeError, ValueError) as error:

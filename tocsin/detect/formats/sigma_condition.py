@@ -1,6 +1,7 @@
 """Read Sigma's condition expression: `selection and not 1 of filter*`."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 
 import re2
 from sigma.conditions import (
@@ -23,12 +24,16 @@ _MAX_DEPTH = 24
 _FALSE = AnyOf(())
 
 
-def read_condition(expression: str, parts: Mapping[str, Condition | None]) -> Condition:
+def read_condition(
+    expression: str, parts: Mapping[str, Condition | None], dropped: Collection[str] = ()
+) -> Condition:
     """Return the condition tree of an expression.
 
     Args:
         expression: as written after `condition:`.
         parts: the detections by name; `None` for one that has a problem of its own.
+        dropped: names of detections of which pipelines left nothing; the expression is read as if
+            it did not name them.
 
     Raises:
         ValueError: with what is wrong.
@@ -41,7 +46,10 @@ def read_condition(expression: str, parts: Mapping[str, Condition | None]) -> Co
         tree = SigmaCondition(expression, EmptySigmaDetections()).parse(postprocess=False)
     except (SigmaError, RecursionError) as error:
         raise ValueError(f"the condition {expression!r} cannot be read: {error}") from error
-    return _convert(tree, parts)
+    condition = _Expression(parts, dropped).converted(tree)
+    if condition is None:
+        raise ValueError(f"pipelines leave nothing of the condition {expression!r}")
+    return condition
 
 
 def _depth(expression: str) -> int:
@@ -52,44 +60,53 @@ def _depth(expression: str) -> int:
     return deepest
 
 
-def _convert(item: object, parts: Mapping[str, Condition | None]) -> Condition:
-    match item:
-        case ConditionIdentifier():
-            return _named(item.identifier, parts)
-        case ConditionSelector():
-            return _selected(item, parts)
-        case ConditionAND():
-            return AllOf(_arguments(item, parts))
-        case ConditionOR():
-            return AnyOf(_arguments(item, parts))
-        case ConditionNOT():
-            return Not(_arguments(item, parts)[0])
-        case _:
-            raise ValueError(f"the condition holds {item!r}, which is not understood")
+@dataclass(frozen=True, slots=True)
+class _Expression:
+    """Converts what pySigma read; `None` stands for what pipelines left nothing of."""
 
+    parts: Mapping[str, Condition | None]
+    dropped: Collection[str]
 
-def _arguments(item: ConditionItem, parts: Mapping[str, Condition | None]) -> tuple[Condition, ...]:
-    return tuple(_convert(argument, parts) for argument in item.args)
+    def converted(self, item: object) -> Condition | None:
+        match item:
+            case ConditionIdentifier():
+                return self._named(item.identifier)
+            case ConditionSelector():
+                return self._selected(item)
+            case ConditionAND():
+                return self._joined(AllOf, item)
+            case ConditionOR():
+                return self._joined(AnyOf, item)
+            case ConditionNOT():
+                inner = self.converted(item.args[0])
+                return None if inner is None else Not(inner)
+            case _:
+                raise ValueError(f"the condition holds {item!r}, which is not understood")
 
+    def _joined(self, kind: type[AllOf] | type[AnyOf], item: ConditionItem) -> Condition | None:
+        found = [self.converted(argument) for argument in item.args]
+        left = tuple(each for each in found if each is not None)
+        return left[0] if len(left) == 1 else kind(left) if left else None
 
-def _named(name: str, parts: Mapping[str, Condition | None]) -> Condition:
-    if name not in parts:
-        raise ValueError(f"the condition names {name!r}{nearest(name, parts)}")
-    return parts[name] or _FALSE
+    def _named(self, name: str) -> Condition | None:
+        if name in self.dropped:
+            return None
+        if name not in self.parts:
+            raise ValueError(f"the condition names {name!r}{nearest(name, self.parts)}")
+        return self.parts[name] or _FALSE
 
-
-def _selected(item: ConditionSelector, parts: Mapping[str, Condition | None]) -> Condition:
-    """Join the detections whose names fit; those with a leading `_` only when asked for."""
-    pattern = "*" if item.pattern == "them" else item.pattern
-    wanted = re2.compile(".*".join(re2.escape(part) for part in pattern.split("*")))
-    chosen = [
-        name
-        for name in parts
-        if wanted.fullmatch(name) and (item.pattern.startswith("_") or not name.startswith("_"))
-    ]
-    if not chosen:
-        raise ValueError(f"no detection is named like {item.pattern!r}")
-    conditions = tuple(parts[name] or _FALSE for name in chosen)
-    if len(conditions) == 1:
-        return conditions[0]
-    return AnyOf(conditions) if item.cond_class is ConditionOR else AllOf(conditions)
+    def _selected(self, item: ConditionSelector) -> Condition | None:
+        """Join the detections whose names fit; those with a leading `_` only when asked for."""
+        pattern = "*" if item.pattern == "them" else item.pattern
+        wanted = re2.compile(".*".join(re2.escape(part) for part in pattern.split("*")))
+        chosen = [
+            name
+            for name in (*self.parts, *self.dropped)
+            if wanted.fullmatch(name) and (item.pattern.startswith("_") or not name.startswith("_"))
+        ]
+        if not chosen:
+            raise ValueError(f"no detection is named like {item.pattern!r}")
+        left = tuple(self.parts[name] or _FALSE for name in chosen if name in self.parts)
+        if len(left) < 2:
+            return left[0] if left else None
+        return AnyOf(left) if item.cond_class is ConditionOR else AllOf(left)

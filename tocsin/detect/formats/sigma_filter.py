@@ -5,13 +5,13 @@ Source: Sigma filters specification 2.1.
 
 from tocsin.conditions import Condition
 from tocsin.conditions.tree import AllOf, Not
+from tocsin.detect.adaptation import Adaptation
 from tocsin.detect.document import Reading
 from tocsin.detect.filters import Filter
 from tocsin.detect.formats.sigma_detection import DetectionReader
-from tocsin.detect.placeholders import Placeholders
+from tocsin.detect.formats.sigma_pipeline import Piped
 from tocsin.detect.rules import LogSource
 from tocsin.errors import Problem, RuleError
-from tocsin.ocsf.identifiers import content_hash
 from tocsin.ocsf.yaml_text import Document, YamlValue
 
 _ANY = "any"
@@ -23,30 +23,32 @@ def is_filter(document: Document) -> bool:
 
 
 def read(
-    document: Document, text: str, file: str, placeholders: Placeholders
+    document: Document, text: str, file: str, adaptation: Adaptation
 ) -> tuple[Filter | None, tuple[Problem, ...]]:
     """Read one filter; `None` with every problem found where it cannot be used."""
     reading = Reading(document, file)
     found = None
     with reading.collecting():
-        found = _filter(reading, document.value, text, placeholders)
+        found = _filter(reading, document.value, text, adaptation)
     return (None if reading.is_refused else found), tuple(reading.problems)
 
 
-def _filter(reading: Reading, value: YamlValue, text: str, placeholders: Placeholders) -> Filter:
+def _filter(reading: Reading, value: YamlValue, text: str, adaptation: Adaptation) -> Filter:
     document = reading.mapping(value)
-    reading.text(document.get("title"), "title")
+    title = reading.text(document.get("title"), "title")
     log_source = read_log_source(reading, document.get("logsource"))
     found = reading.mapping(document.get("filter"), "filter")
     rules = _references(reading, found.get("rules"))
-    condition = DetectionReader(reading, placeholders, "filter").condition(found, ("rules",))
+    piped = Piped(adaptation, {"title": title}, log_source)
+    reader = DetectionReader(reading, adaptation.placeholders, "filter", piped.process)
+    condition = reader.condition(found, ("rules",))
     if condition is None:
         raise reading.error("the filter has no condition that can be used", "filter")
     if not _has_not(condition):
         message = "matches that fit stay and all others go; to leave out those, write `not`"
         reading.warn(message, "filter", "condition")
-    version = content_hash(text.encode("utf-8", "surrogatepass"))
-    return Filter(condition, rules, log_source, reading.location(), version)
+    version = piped.version(text)
+    return Filter(condition, rules, piped.log_source, reading.location(), version)
 
 
 def read_log_source(reading: Reading, value: YamlValue) -> LogSource:

@@ -1,14 +1,15 @@
 """Turn one line of a Sigma detection, `field|modifiers: values`, into a condition.
 
-pySigma applies the modifiers; its value types are then turned into tests of ours.
+pySigma applies the modifiers, and pipelines where there are any; its value types are then turned
+into tests of ours.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, TypeAlias
 
 import re2
-from sigma.conditions import ConditionAND
+from sigma.conditions import ConditionAND, ConditionOR
 from sigma.modifiers import (
     SigmaEndswithModifier,
     SigmaRegularExpressionModifier,
@@ -17,7 +18,7 @@ from sigma.modifiers import (
 )
 from sigma.policy import SigmaPolicy
 from sigma.policy.regex_engine import RegexEngine
-from sigma.rule.detection import SigmaDetectionItem
+from sigma.rule.detection import SigmaDetection, SigmaDetectionItem
 from sigma.types import (
     CompareOperators,
     Placeholder,
@@ -61,7 +62,13 @@ from tocsin.conditions.tree import (
     Wildcard,
 )
 from tocsin.detect.document import nearest
-from tocsin.detect.placeholders import NOTHING_GIVEN, Placeholders, expanded
+from tocsin.detect.placeholders import (
+    NOTHING_GIVEN,
+    Placeholders,
+    expanded,
+    holds_unknown,
+    no_values,
+)
 from tocsin.ocsf.yaml_text import YamlValue
 
 _Plain: TypeAlias = float | str | bool | None
@@ -102,23 +109,33 @@ class _QuietRe2(RegexEngine):
         problem = pattern_problem(pattern, chosen)
         if problem:
             raise _RE2_ERROR(problem)
-        return None
+        return re2.compile(f"(?{chosen}){pattern}" if chosen else pattern)
 
     @property
     def error(self) -> type[Exception]:
         return _RE2_ERROR
 
 
-_POLICY = SigmaPolicy(regex_engine=_QuietRe2())
+POLICY = SigmaPolicy(regex_engine=_QuietRe2())
+
+Part: TypeAlias = SigmaDetectionItem | SigmaDetection
+"""One line, or several joined, as pySigma has them: what pipelines work on."""
 
 
-def read_item(key: str, value: YamlValue, placeholders: Placeholders = NOTHING_GIVEN) -> Condition:
-    """Return the condition of one line.
+def read_item(
+    key: str,
+    value: YamlValue,
+    placeholders: Placeholders = NOTHING_GIVEN,
+    *,
+    may_be_unknown: bool = False,
+) -> Part:
+    """Return one line as pySigma reads it.
 
     Args:
         key: field and modifiers; empty, or modifiers only, for keywords.
         value: a scalar or a list of scalars.
         placeholders: what `expand` puts in for `%name%`.
+        may_be_unknown: whether a pipeline may know placeholders that are not among these.
 
     Raises:
         SigmaError, ValueError, TypeError: with what is wrong, without its place.
@@ -129,15 +146,18 @@ def read_item(key: str, value: YamlValue, placeholders: Placeholders = NOTHING_G
         if name not in modifier_mapping:
             raise ValueError(f"unknown modifier {name!r}{nearest(name, modifier_mapping)}")
     values = _plain_values(names, value)
-    if "expand" in names:
-        return _expanded(field, names, values, placeholders)
-    return _unexpanded(field, names, values)
+    if "expand" not in names:
+        return _item(field, names, values)
+    texts = [each for each in values if isinstance(each, str)]
+    if may_be_unknown and any(holds_unknown(text, placeholders) for text in texts):
+        return _item(field, names, values)
+    return _expanded(field, names, values, placeholders)
 
 
 def _expanded(
     field: str, names: list[str], values: list[_Plain], placeholders: Placeholders
-) -> Condition:
-    """Return the condition with values for placeholders.
+) -> Part:
+    """Return the line with values for placeholders.
 
     The values of one placeholder are linked by *or*, also where `all` links what is written. A
     placeholder without values matches nothing, and its negation everything.
@@ -148,21 +168,54 @@ def _expanded(
     ]
     plain = [name for name in names if name not in ("expand", "all", "neq")]
     groups = written if "all" in names else [[each for group in written for each in group]]
-    conditions = tuple(
-        _unexpanded(field, plain, list(group)) if group else AnyOf(()) for group in groups
-    )
-    condition = conditions[0] if len(conditions) == 1 else AllOf(conditions)
-    return Not(condition) if "neq" in names else condition
+    items = [_item(field, plain, list(group)) if group else _nothing(field) for group in groups]
+    is_negated = "neq" in names
+    for item in items:
+        item.negated = is_negated
+    return items[0] if len(items) == 1 else _joined(items, is_any=is_negated)
+
+
+def _nothing(field: str) -> SigmaDetectionItem:
+    """Return a line that nothing matches: one of no values."""
+    return SigmaDetectionItem(field or None, [], [SigmaExpansion([])], policy=POLICY)
+
+
+def _joined(parts: Sequence[Part], *, is_any: bool) -> SigmaDetection:
+    return SigmaDetection(list(parts), item_linking=ConditionOR if is_any else ConditionAND)
+
+
+def all_of(parts: Sequence[Part]) -> Part:
+    """Return the lines joined by *and*."""
+    return parts[0] if len(parts) == 1 else _joined(parts, is_any=False)
+
+
+def any_of(parts: Sequence[Part]) -> Part:
+    """Return the lines joined by *or*."""
+    return parts[0] if len(parts) == 1 else _joined(parts, is_any=True)
+
+
+def condition_of(part: Part) -> Condition | None:
+    """Return what a line, or several, mean; `None` where a pipeline left nothing of them.
+
+    Raises:
+        SigmaError, ValueError, TypeError: with what is not supported, without its place.
+    """
+    if isinstance(part, SigmaDetectionItem):
+        line = _condition(part)
+        return Not(line) if part.negated else line
+    inner = [condition_of(each) for each in part.detection_items]
+    found = [condition for condition in inner if condition is not None]
+    if len(found) < 2:
+        return found[0] if found else None
+    return AnyOf(tuple(found)) if part.item_linking is ConditionOR else AllOf(tuple(found))
 
 
 def _quoted_for_pattern(value: str) -> str:
     return str(re2.escape(value))
 
 
-def _unexpanded(field: str, names: list[str], values: list[_Plain]) -> Condition:
-    item = SigmaDetectionItem.from_mapping("|".join((field, *names)), values, policy=_POLICY)
-    condition = _condition(item)
-    return Not(condition) if item.negated else condition
+def _item(field: str, names: list[str], values: list[_Plain]) -> SigmaDetectionItem:
+    return SigmaDetectionItem.from_mapping("|".join((field, *names)), values, policy=POLICY)
 
 
 def _plain_values(names: Iterable[str], value: YamlValue) -> list[_Plain]:
@@ -180,6 +233,8 @@ def _plain_values(names: Iterable[str], value: YamlValue) -> list[_Plain]:
 
 def _condition(item: SigmaDetectionItem) -> Condition:
     values = item.value or [SigmaNull()]
+    if any(isinstance(value, SigmaExpansion) and not value.values for value in values):
+        return AnyOf(())
     needs_all = item.value_linking is ConditionAND and len(values) > 1
     if item.field is None:
         return _keyword(item, values, needs_all)
@@ -267,7 +322,7 @@ def _parts(value: SigmaString) -> tuple[str | Wildcard, ...]:
     parts: list[str | Wildcard] = []
     for part in value.s:
         if isinstance(part, Placeholder):
-            raise ValueError(f"the placeholder %{part.name}% needs the modifier `expand`")
+            raise ValueError(no_values(part.name))
         parts.append(part if isinstance(part, str) else _WILDCARDS[part])
     return _merged(parts)
 
