@@ -245,6 +245,7 @@ def _place(document: Document, file: str, place: int, problem: str) -> Location:
 
 __all__ = [
     "Preview",
+    "Suppression",
     "Written",
     "apply_file",
     "attention",

@@ -18,6 +18,7 @@ from tocsin.serve.cli import (
     incident_commands,
     offline_commands,
     store_commands,
+    suppression_commands,
     system_commands,
 )
 from tocsin.serve.cli.output import say
@@ -53,6 +54,7 @@ system_commands.add_to(app)
 offline_commands.add_to(app)
 store_commands.add_to(app)
 incident_commands.add_to(app)
+suppression_commands.add_to(app)
 content_commands.add_to(app)
 drill_commands.add_to(app)
 
