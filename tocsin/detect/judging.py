@@ -5,19 +5,18 @@ record read in full and each of them asked. Tests hold the answers against a pla
 asks every rule about every event.
 """
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-import msgspec
 import pyarrow as pa
 
+from tocsin.detect.engine import Numbers, Selected
 from tocsin.detect.fields import Columns, Event, Row
 from tocsin.detect.findings import Hit, Refusal
+from tocsin.detect.records import read_record as read_record
 from tocsin.detect.rule_set import BoundRule, SourceEngine
 from tocsin.detect.run_python import RunPython, Verdict
 
-_MAX_DIGITS = 400
 _ANY_RULE = "*"
 
 
@@ -51,10 +50,13 @@ class _Judging:
         """Ask the conditions that the index names; note which events Python rules must see."""
         columns = Columns(self.events)
         index, rules = self.engine.index, self.engine.rules
+        selected = index.select(self.texts)
+        for place, sure in selected.sure:
+            self.found += ((place, rules[number], None) for number in sure)
         python = frozenset(at for at, each in enumerate(rules) if each.holds is None)
         always = python.intersection(index.always)
         proven = python - always
-        for place, record, numbers in self._asked():
+        for place, record, numbers in self._asked(selected):
             event = Event(record, Row(columns, place))
             for number in numbers:
                 holds = rules[number].holds
@@ -65,9 +67,8 @@ class _Judging:
             if not proven.isdisjoint(numbers):
                 self.shown[False].append(place)
 
-    def _asked(self) -> Iterator[tuple[int, Mapping[str, object], Sequence[int]]]:
+    def _asked(self, selected: Selected) -> Iterator[tuple[int, Mapping[str, object], Numbers]]:
         """Yield events in their order, read in full, with the rules to ask."""
-        selected = self.engine.index.select(self.texts)
         for place, numbers in sorted([*selected.asked, *((odd, None) for odd in selected.odd)]):
             record = read_record(self.texts[place])
             if record is None:
@@ -114,31 +115,3 @@ class _Judging:
 def texts_of(events: pa.Table, name: str) -> list[str]:
     """Return a column of text as Python strings."""
     return [str(value) for value in events.column(name).to_pylist()]
-
-
-def read_record(text: str) -> Mapping[str, object] | None:
-    """Return the record, `None` where it is no JSON object or too deep.
-
-    Numbers beyond what fits stay text, as does `NaN`: rules may look at everything else.
-    """
-    try:
-        record = msgspec.json.decode(text)
-    except (msgspec.MsgspecError, RecursionError):
-        record = _read_loosely(text)
-    return record if isinstance(record, dict) else None
-
-
-def _read_loosely(text: str) -> object:
-    try:
-        return json.loads(text, parse_int=_whole, parse_float=_fraction, parse_constant=str)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _whole(digits: str) -> int | str:
-    return int(digits) if len(digits) <= _MAX_DIGITS else digits
-
-
-def _fraction(digits: str) -> float | str:
-    number = float(digits)
-    return number if abs(number) != float("inf") else digits

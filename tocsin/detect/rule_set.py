@@ -1,6 +1,6 @@
 """Rules bound to sources and compiled, ready to be evaluated."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from tocsin.conditions import Condition, compile_condition
-from tocsin.detect.engine import Engine, Necessary, necessary_condition
+from tocsin.detect.correlations import Correlator, Definition, Plans, bind
+from tocsin.detect.engine import Engine, Necessary, Numbers, necessary_condition
 from tocsin.detect.fields import Event, EventReader
 from tocsin.detect.log_sources import LogSources
+from tocsin.detect.records import read_record
 from tocsin.detect.rules import EntityPath, Rule
 
 if TYPE_CHECKING:
@@ -45,6 +47,37 @@ class SourceEngine:
         """The index; made when an event first comes, for many commands never evaluate."""
         return Engine([_necessary(each) for each in self.rules])
 
+    def matching(self, texts: Sequence[str]) -> list[tuple[int, Numbers]]:
+        """Return which rules match which records: the place of each record that some rule matches.
+
+        For rules that read the record alone: no Python rules, no paths of the normalized form.
+
+        Returns:
+            Places in `texts` in ascending order, each with the places of its rules in `rules`.
+        """
+        selected = self.index.select(texts)
+        found = dict(selected.sure)
+        odd = ((place, None) for place in selected.odd)
+        for place, numbers in (*selected.asked, *odd):
+            record = read_record(texts[place])
+            if record is not None:
+                asked = self.index.of_record(record) if numbers is None else numbers
+                event = Event(record, {})
+                holding = tuple(number for number in asked if self._holds(number, event))
+                if holding:
+                    found[place] = (*found.get(place, ()), *holding)
+        return sorted(found.items())
+
+    def pairs(self, texts: Sequence[str]) -> Iterator[tuple[int, int]]:
+        """Yield (place of the record, place of the rule) for the same."""
+        for place, numbers in self.matching(texts):
+            for number in numbers:
+                yield place, number
+
+    def _holds(self, number: int, event: Event) -> bool:
+        holds = self.rules[number].holds
+        return holds is not None and holds(event)
+
 
 @dataclass(frozen=True, slots=True)
 class RuleSet:
@@ -60,6 +93,9 @@ class RuleSet:
             with a threshold join matches.
         engines: what evaluates the enabled rules of each source; it remembers values, so it is
             for one thread.
+        plans: the enabled correlations, bound to the rules that they refer to.
+        correlator: what runs them.
+        muted: rules that only correlations hear of: they make no findings of their own.
     """
 
     rules: tuple[Rule, ...] = ()
@@ -68,6 +104,11 @@ class RuleSet:
     alert_age: timedelta = DEFAULT_ALERT_AGE
     is_merging: bool = True
     engines: Mapping[str, SourceEngine] = field(default_factory=dict, compare=False, repr=False)
+    plans: Plans = field(default_factory=Plans, repr=False)
+    correlator: Correlator = field(
+        default_factory=lambda: Correlator(()), compare=False, repr=False
+    )
+    muted: frozenset[str] = frozenset()
 
     @staticmethod
     def build(
@@ -83,10 +124,15 @@ class RuleSet:
         every = tuple(rules)
         by_source: dict[str, list[BoundRule]] = {}
         unbound = []
+        origins: dict[str, frozenset[str]] = {}
         for rule in every:
+            if rule.correlation is not None:
+                continue
             sources = log_sources.bind(rule.log_source)
             if not sources:
                 unbound.append(rule)
+            if rule.is_enabled:
+                origins[rule.uid] = frozenset(sources)
             for source in sources:
                 bound = _bound(rule, log_sources.native_roots(source))
                 by_source.setdefault(source, []).append(bound)
@@ -95,7 +141,22 @@ class RuleSet:
             source: SourceEngine(each for each in bound if each.rule.is_enabled)
             for source, bound in frozen.items()
         }
-        return RuleSet(every, frozen, tuple(unbound), alert_age, engines=engines)
+        plans = bind(_definitions(every), origins)
+        return RuleSet(
+            every,
+            frozen,
+            tuple(unbound),
+            alert_age,
+            engines=engines,
+            plans=plans,
+            correlator=Correlator(plans.plans),
+            muted=_muted(every),
+        )
+
+    @property
+    def correlation_rules(self) -> Mapping[str, Rule]:
+        """The enabled correlations by uid."""
+        return {each.uid: each for each in self.rules if each.correlation and each.is_enabled}
 
     def evidence(
         self,
@@ -133,6 +194,27 @@ class RuleSet:
             if bound.rule.uid == rule_uid:
                 return bound.reader, bound.rule.entity
         return None
+
+
+def _definitions(rules: Iterable[Rule]) -> list[Definition]:
+    return [
+        Definition(
+            rule.uid, rule.correlation, rule.period, has_persona=bool(rule.entity or rule.links)
+        )
+        for rule in rules
+        if rule.correlation is not None and rule.is_enabled
+    ]
+
+
+def _muted(rules: Iterable[Rule]) -> frozenset[str]:
+    """Return the rules that correlations refer to, and that none wants findings of (`generate`)."""
+    silent: set[str] = set()
+    loud: set[str] = set()
+    for rule in rules:
+        if rule.correlation is not None and rule.is_enabled:
+            kept = loud if rule.correlation.keeps_findings else silent
+            kept.update(rule.correlation.references)
+    return frozenset(silent - loud)
 
 
 def _bound(rule: Rule, native_roots: frozenset[str]) -> BoundRule:

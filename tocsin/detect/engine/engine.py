@@ -1,59 +1,28 @@
-"""Which rules must be asked about an event: the index over all rules of one source.
+"""Which rules match an event, and which must be asked: the index over all rules of one source.
 
 Fields with few different values (`eventName`, `errorCode`) are read together: for each combination
-the rules that can still hold are remembered, after every rule that the index names for it has been
-evaluated as far as those fields decide. The other fields are looked up one by one. Memories are
-bounded, for whoever writes the records chooses the values.
+the engine remembers which rules match, and what is left open of which others. The other indexed
+fields are looked up column by column. Where most events show all these fields as others did before,
+one look-up of the decoded fields is all that an event costs.
 """
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-import msgspec
-
 from tocsin.conditions import lookup
-from tocsin.conditions.tree import (
-    AllOf,
-    AnyOf,
-    AnyTest,
-    Condition,
-    Exists,
-    Field,
-    Flag,
-    Not,
-    Null,
-    Order,
-    Test,
-    Text,
-    TimePart,
-    Wildcard,
-)
-from tocsin.conditions.tree import Number as NumberTest
+from tocsin.detect.engine.checks import Checks
+from tocsin.detect.engine.combinations import Combinations, OfKeys
 from tocsin.detect.engine.field_index import FieldIndex, Numbers
-from tocsin.detect.engine.heads import Heads, can_decode, without_prefixes
-from tocsin.detect.engine.partial import ABSENT, Known, Partial, partial
-from tocsin.detect.engine.witnesses import Witness, Witnesses, witnesses_of
+from tocsin.detect.engine.heads import Heads
+from tocsin.detect.engine.looks import NOTHING, Answer, Looks, SecondLook, gathered
+from tocsin.detect.engine.memory import Allowance, Memory
+from tocsin.detect.engine.shape import Necessary, Shape
 
-MAX_COMBINATIONS = 16_384
-_MAX_KEYS = 8
-_MAX_KEY_CHARACTERS = 256
-
-
-@dataclass(frozen=True, slots=True)
-class Necessary:
-    """What is known of one rule.
-
-    Attributes:
-        condition: holds for every event that the rule matches; `None` where nothing is known.
-        reads_record: whether a path of the condition is read from the source's own record.
-        is_exact: whether a path means here what it means in conditions, even in records whose keys
-            hold dots; otherwise the rule is asked about each such record.
-    """
-
-    condition: Condition | None
-    reads_record: Callable[[str], bool]
-    is_exact: bool = True
+_CHUNK = 1_024
+_TRIAL = 64
+_MAX_PAUSE = 64
+_FOR_ANSWERS = 12_000_000
+_FOR_VALUES = 8_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +30,21 @@ class Selected:
     """What the index says about some records.
 
     Attributes:
-        asked: index of a record, and the rules that must be asked about it, by their numbers.
+        sure: index of a record, and the rules that match it, by their numbers.
+        asked: index of a record, and the rules that must be asked about it in full.
         odd: records that the index cannot read quickly; ask `Engine.of_record`.
     """
 
+    sure: list[tuple[int, Numbers]] = field(default_factory=list)
     asked: list[tuple[int, Numbers]] = field(default_factory=list)
     odd: list[int] = field(default_factory=list)
+
+    def note(self, place: int, sure: Numbers, asked: Numbers) -> None:
+        """Note what is known of a record."""
+        if sure:
+            self.sure.append((place, sure))
+        if asked:
+            self.asked.append((place, asked))
 
 
 class Engine:
@@ -74,46 +52,35 @@ class Engine:
 
     Attributes:
         always: rules without a witness.
-        combinations: the rules left for each combination of the fields that are read together.
         decode: reads the index fields of a record.
     """
 
     def __init__(self, rules: Sequence[Necessary]) -> None:
-        shape = _Shape(rules)
-        self.always: Numbers = tuple(
-            number for number, witnesses in enumerate(shape.witnesses) if witnesses is None
-        )
-        self.combinations: dict[tuple[object, ...], Numbers] = {}
-        self._keys, self._values = shape.keys, shape.values
-        self._heads = Heads(self._keys, self._values)
-        self.decode = self._heads.decode
-        self._indexes = {path: FieldIndex(shape.of_path(path)) for path in shape.paths}
+        shape = Shape(rules)
+        self.always = shape.always
         self._inexact = tuple(number for number, rule in enumerate(rules) if not rule.is_exact)
-        self._partial = [_partial(rule, frozenset(self._keys)) for rule in rules]
+        self._heads = Heads(shape.kinds)
+        self.decode = self._heads.decode
+        self._empty = self.decode("{}")
+        self.allowances = Allowance(_FOR_ANSWERS), Allowance(_FOR_VALUES)
+        answers, values = self.allowances
+        self._indexes = {path: FieldIndex(shape.of_path(path), values) for path in shape.paths}
+        self._columns = [(self._heads.value(path), self._indexes[path]) for path in shape.values]
+        self._looks = Looks(rules, answers)
+        self._keys = Combinations(shape, self._heads, self._indexes, self._looks, answers)
+        self._checks = Checks(rules, self._heads)
+        self._seen: Memory[object, Answer] = Memory(self._of_head, self._heads.size, answers)
+        self._pause = self._paused = 0
 
     def select(self, texts: Sequence[str]) -> Selected:
-        """Return which rules must be asked about which of these records."""
+        """Return which rules match which of these records, and which must be asked."""
         selected = Selected()
-        decode, keys_of, values_of = self.decode, self._heads.keys, self._heads.values
-        combinations = self.combinations
-        memories = [
-            (each.remembered, each) for each in map(self._indexes.get, self._values) if each
-        ]
-        for place, text in enumerate(texts):
-            try:
-                head = decode(text)
-            except (msgspec.MsgspecError, RecursionError):
-                selected.odd.append(place)
-                continue
-            keys = keys_of(head)
-            asked = combinations.get(keys)
-            if asked is None:
-                asked = self._of_keys(keys)
-            found = _found(memories, values_of(head))
-            if found:
-                asked = self._with(keys, asked, found)
-            if asked:
-                selected.asked.append((place, asked))
+        start = 0
+        while start < len(texts):
+            is_trial = self._pause and not self._paused
+            chunk = texts[start : start + (_TRIAL if is_trial else _CHUNK)]
+            self._conclude(chunk, self._answers(chunk), start, selected)
+            start += len(chunk)
         return selected
 
     def of_record(self, record: Mapping[str, object]) -> Numbers:
@@ -124,172 +91,81 @@ class Engine:
                 found.update(index.of_value(value))
         return tuple(sorted(found))
 
-    def _of_keys(self, keys: tuple[object, ...]) -> Numbers:
-        """Return the rules that a combination leaves, those of other fields aside."""
-        found = set(self.always)
-        for path, value in zip(self._keys, keys, strict=True):
-            if value is not msgspec.UNSET and path in self._indexes:
-                found.update(self._indexes[path].of_value(value))
-        left = self._undecided(keys, found)
-        if sum(len(value) for value in keys if isinstance(value, str)) <= _MAX_KEY_CHARACTERS:
-            if len(self.combinations) >= MAX_COMBINATIONS:
-                self.combinations.clear()
-            self.combinations[keys] = left
-        return left
+    def rest(self) -> None:
+        """Look fields up column by column for a while, as where most heads are new."""
+        self._pause = min(2 * self._pause + 1, _MAX_PAUSE)
+        self._paused = self._pause
 
-    def _with(self, keys: tuple[object, ...], asked: Numbers, found: Numbers) -> Numbers:
-        """Return the rules asked so far and those found that the keys do not rule out."""
-        more = self._undecided(keys, set(found).difference(asked))
-        return (*asked, *more) if more else asked
+    def _conclude(
+        self, texts: Sequence[str], answers: Sequence[Answer | None], start: int, into: Selected
+    ) -> None:
+        """Note the answers, after the second look that some need; `None` is an odd record."""
+        looks: dict[SecondLook, list[tuple[int, Answer]]] = {}
+        for place, answer in enumerate(answers):
+            if answer is NOTHING:
+                continue
+            if answer is None:
+                into.odd.append(start + place)
+            elif answer.look is None:
+                into.note(start + place, answer.sure, answer.asked)
+            else:
+                looks.setdefault(answer.look, []).append((place, answer))
+        for look, waiting in looks.items():
+            further = look.answers([texts[place] for place, _ in waiting])
+            for (place, answer), more in zip(waiting, further, strict=True):
+                into.note(start + place, answer.sure + more.sure, more.asked)
 
-    def _undecided(self, keys: tuple[object, ...], found: set[int]) -> Numbers:
-        if not found:
-            return ()
-        known = {
-            path: ABSENT if value is msgspec.UNSET else value
-            for path, value in zip(self._keys, keys, strict=True)
-        }
-        return tuple(sorted(number for number in found if _may_hold(self._partial[number], known)))
+    def _answers(self, texts: Sequence[str]) -> list[Answer | None]:
+        """Return the answers, `None` where a record is odd.
 
-
-def _found(
-    memories: Sequence[tuple[Mapping[str, Numbers], FieldIndex]], values: tuple[object, ...]
-) -> Numbers:
-    """Return the rules that values speak for; runs for every event."""
-    together: Numbers = ()
-    for (remembered, index), value in zip(memories, values, strict=True):
-        if value is msgspec.UNSET or value is None:
-            continue
-        if value.__class__ is str:
-            found = remembered.get(value)
-            if found is None:
-                found = index.of_value(value)
+        Remembering whole heads is worth it only while most are seen again; where they are not, it
+        rests, for longer each time that a trial shows the same.
+        """
+        if self._paused:
+            self._paused -= 1
+            return self._by_columns(texts)
+        before = self._seen.misses
+        coming = map(self._seen.__getitem__, map(self.decode, texts))
+        answers = gathered(coming, len(texts))
+        if (self._seen.misses - before) * 2 > len(texts):
+            self.rest()
         else:
-            found = index.of_value(value)
-        if found:
-            together += found
-    return together
+            self._pause = 0
+        return answers
 
+    def _by_columns(self, texts: Sequence[str]) -> list[Answer | None]:
+        decoded = gathered(map(self.decode, texts), len(texts))
+        heads = [self._empty if head is None else head for head in decoded]
+        of_keys = self._keys.of_heads(heads)
+        answers: list[Answer | None] = [each.answer for each in of_keys]
+        named: dict[int, set[int]] = {}
+        for value, index in self._columns:
+            for place, numbers in index.of_column(list(map(value, heads))).items():
+                named.setdefault(place, set()).update(numbers)
+        for place, found in named.items():
+            more = found - of_keys[place].named
+            if more:
+                answers[place] = self._joined(heads[place], of_keys[place], more)
+        for place, head in enumerate(decoded):
+            if head is None:
+                answers[place] = None
+        return answers
 
-def _may_hold(check: Partial | None, known: Known) -> bool:
-    return check is None or check(known) is not False
+    def _of_head(self, head: object) -> Answer:
+        of_keys = self._keys.of_head(head)
+        found: set[int] = set()
+        for value, index in self._columns:
+            found.update(index.of_value(value(head)))
+        more = found - of_keys.named
+        return self._joined(head, of_keys, more) if more or of_keys.left else of_keys.answer
 
-
-def _partial(rule: Necessary, keys: frozenset[str]) -> Partial | None:
-    if rule.condition is None:
-        return None
-    return partial(rule.condition, lambda path: path in keys and rule.reads_record(path))
-
-
-class _Shape:
-    """Which paths are indexed and how, from all rules together.
-
-    Attributes:
-        witnesses: of each rule; `None` for rules that are asked about every event.
-        keys: paths whose values are read together.
-        values: the other indexed paths.
-    """
-
-    def __init__(self, rules: Sequence[Necessary]) -> None:
-        leaves = [list(_record_leaves(rule)) for rule in rules]
-        usable = without_prefixes(
-            leaf.path for found in leaves for leaf in found if can_decode(leaf.path)
-        )
-        different = _different_literals(leaves)
-        self.witnesses = [_witnesses(rule, usable, different) for rule in rules]
-        used = {witness.path for found in self.witnesses for witness in found or ()}
-        self.keys = _key_paths(leaves, usable)
-        self.values = tuple(sorted(used.difference(self.keys)))
-        self.paths = tuple(sorted(used))
-        self._by_path: dict[str, list[tuple[Witness, int]]] = {}
-        for number, found in enumerate(self.witnesses):
-            for witness in found or ():
-                self._by_path.setdefault(witness.path, []).append((witness, number))
-
-    def of_path(self, path: str) -> list[tuple[Witness, int]]:
-        """Return the witnesses at one path with the number of their rule."""
-        return self._by_path[path]
-
-
-def _witnesses(
-    rule: Necessary, usable: frozenset[str], different: Counter[str]
-) -> Witnesses | None:
-    if rule.condition is None:
-        return None
-
-    def weigh(witness: Witness) -> float:
-        if witness.is_whole:
-            return 1 / (1 + different[witness.path])
-        return 2 + 4 / len(witness.literal)
-
-    def can_use(path: str) -> bool:
-        return path in usable and rule.reads_record(path)
-
-    return witnesses_of(rule.condition, can_use, weigh)
-
-
-def _record_leaves(rule: Necessary) -> Iterator[Field | Exists]:
-    stack = [] if rule.condition is None else [rule.condition]
-    while stack:
-        top = stack.pop()
-        match top:
-            case AllOf(inner) | AnyOf(inner):
-                stack.extend(inner)
-            case Not(inner_condition):
-                stack.append(inner_condition)
-            case Field(path) | Exists(path) if rule.reads_record(path):
-                yield top
-            case _:
-                pass
-
-
-def _different_literals(leaves: Sequence[Sequence[Field | Exists]]) -> Counter[str]:
-    literals = {
-        (leaf.path, test)
-        for found in leaves
-        for leaf in found
-        if isinstance(leaf, Field)
-        for test in leaf.tests
-        if _is_whole(test)
-    }
-    return Counter(path for path, _ in literals)
-
-
-def _key_paths(
-    leaves: Sequence[Sequence[Field | Exists]], usable: frozenset[str]
-) -> tuple[str, ...]:
-    """Return the paths that most rules compare as a whole, and no rule as a number or in part."""
-    mentions: Counter[str] = Counter()
-    other: Counter[str] = Counter()
-    for found in leaves:
-        for leaf in found:
-            place = mentions if _compares_whole(leaf) else other
-            place[leaf.path] += 1
-    most = [
-        (count, path)
-        for path, count in mentions.items()
-        if path in usable and count > 3 * other[path] and not _has_numbers(path, leaves)
-    ]
-    return tuple(path for _, path in sorted(most, reverse=True)[:_MAX_KEYS])
-
-
-def _has_numbers(path: str, leaves: Sequence[Sequence[Field | Exists]]) -> bool:
-    return any(
-        isinstance(test, NumberTest | Order | TimePart)
-        for found in leaves
-        for leaf in found
-        if isinstance(leaf, Field) and leaf.path == path
-        for test in leaf.tests
-    )
-
-
-def _compares_whole(leaf: Field | Exists) -> bool:
-    return isinstance(leaf, Exists) or all(map(_is_whole, leaf.tests))
-
-
-def _is_whole(test: Test) -> bool:
-    if isinstance(test, Text):
-        return not any(isinstance(part, Wildcard) for part in test.parts)
-    if isinstance(test, AnyTest):
-        return all(map(_is_whole, test.tests))
-    return isinstance(test, Flag | Null)
+    def _joined(self, head: object, of_keys: OfKeys, more: set[int]) -> Answer:
+        """Return what all decoded fields say of the rules that keys and other fields name."""
+        found = self._checks.ask_left(of_keys.left, head)
+        found.sure += of_keys.sure
+        found.asked += of_keys.asked
+        others = self._checks.ask(more, head)
+        found.sure += others.sure
+        found.asked += others.asked
+        found.left += others.left
+        return self._looks.answer(found)

@@ -25,11 +25,16 @@ _MAX_DEPTH = 200
 
 @dataclass(frozen=True, slots=True)
 class Witness:
-    """The folded text of some value at `path` is, or else holds, `literal`."""
+    """The folded text of some value at `path` is, or else holds, `literal`.
+
+    Attributes:
+        pattern: is found in the value too, where there is one.
+    """
 
     path: str
     literal: str
     is_whole: bool
+    pattern: Pattern | None = None
 
 
 Witnesses: TypeAlias = frozenset[Witness]
@@ -82,7 +87,7 @@ def _of_test(path: str, test: Test) -> Witnesses | None:
         case Flag(is_true):
             return frozenset({Witness(path, "true" if is_true else "false", True)})
         case Pattern(pattern):
-            return _holding(path, literals_of_pattern(pattern))
+            return _holding(path, literals_of_pattern(pattern), test)
         case AnyTest(tests):
             return _together(_of_test(path, each) for each in tests)
         case _:
@@ -97,8 +102,10 @@ def _of_text(path: str, test: Text) -> Witnesses | None:
     return _holding(path, frozenset({part} if part else ()))
 
 
-def _holding(path: str, literals: frozenset[str]) -> Witnesses | None:
-    return frozenset(Witness(path, literal, False) for literal in literals) or None
+def _holding(
+    path: str, literals: frozenset[str], pattern: Pattern | None = None
+) -> Witnesses | None:
+    return frozenset(Witness(path, literal, False, pattern) for literal in literals) or None
 
 
 def texts_of_number(number: int | float) -> tuple[str, ...]:

@@ -1,0 +1,210 @@
+"""What the rules of one source read: which fields the index decodes, and how it uses each."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from tocsin.conditions.tree import (
+    AllOf,
+    AnyOf,
+    AnyTest,
+    Condition,
+    Exists,
+    Field,
+    Flag,
+    Keyword,
+    Leaf,
+    Not,
+    Null,
+    Number,
+    Order,
+    SameAs,
+    Test,
+    Text,
+    TimePart,
+    Wildcard,
+)
+from tocsin.detect.engine.heads import Kind, can_decode, without_prefixes
+from tocsin.detect.engine.witnesses import Witness, Witnesses, witnesses_of
+
+_MAX_KEYS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Necessary:
+    """What is known of one rule.
+
+    Attributes:
+        condition: holds for every event that the rule matches; `None` where nothing is known.
+        reads_record: whether a path of the condition is read from the source's own record.
+        is_exact: whether the rule matches whenever the condition holds, and its paths mean what
+            they mean in conditions. Otherwise the rule must be asked, and about each record whose
+            keys hold dots.
+    """
+
+    condition: Condition | None
+    reads_record: Callable[[str], bool]
+    is_exact: bool = True
+
+
+class Shape:
+    """Which paths are indexed and how, from all rules together.
+
+    Attributes:
+        rules: what is known of each.
+        always: rules without a witness: any event may be one of theirs.
+        keys: paths whose values are read together.
+        values: the other indexed paths.
+        kinds: of the values at both.
+    """
+
+    def __init__(self, rules: Sequence[Necessary]) -> None:
+        leaves = [list(_record_leaves(rule)) for rule in rules]
+        paths = {path for found in leaves for leaf in found for path in paths_of(leaf)}
+        usable = without_prefixes(filter(can_decode, paths))
+        different = _different_literals(leaves)
+        self.rules = tuple(rules)
+        every = [_witnesses(rule, usable, different) for rule in rules]
+        self.always = tuple(number for number, found in enumerate(every) if found is None)
+        used = {witness.path for found in every for witness in found or ()}
+        self.keys = _key_paths(leaves, usable)
+        self.values = tuple(sorted(used.difference(self.keys)))
+        self.paths = tuple(sorted(used))
+        together = (leaf for found in leaves for leaf in found)
+        self.kinds = kinds_of(together, {*self.keys, *self.values})
+        self._by_path: dict[str, list[tuple[Witness, int]]] = {}
+        for number, found in enumerate(every):
+            for witness in found or ():
+                self._by_path.setdefault(witness.path, []).append((witness, number))
+
+    def of_path(self, path: str) -> list[tuple[Witness, int]]:
+        """Return the witnesses at one path with the number of their rule."""
+        return self._by_path[path]
+
+
+def leaves_of(condition: Condition | None) -> Iterator[Leaf]:
+    """Yield the leaves of a condition."""
+    stack = [] if condition is None else [condition]
+    while stack:
+        top = stack.pop()
+        match top:
+            case AllOf(inner) | AnyOf(inner):
+                stack.extend(inner)
+            case Not(inner_condition):
+                stack.append(inner_condition)
+            case _:
+                yield top
+
+
+def paths_of(leaf: Leaf) -> tuple[str, ...]:
+    """Return the paths that a leaf reads; none for keywords, which read everything."""
+    match leaf:
+        case Field(path) | Exists(path):
+            return (path,)
+        case SameAs(path, other):
+            return path, other
+        case Keyword():
+            return ()
+
+
+def kinds_of(leaves: Iterable[Leaf], paths: Iterable[str]) -> dict[str, Kind]:
+    """Return which values are decoded at each of the paths, from what is asked of it."""
+    kinds = dict.fromkeys(sorted(paths), Kind.PRESENCE)
+    for leaf in leaves:
+        for path in paths_of(leaf):
+            if path in kinds:
+                kinds[path] = max(kinds[path], _kind(leaf))
+    return kinds
+
+
+def _kind(leaf: Leaf) -> Kind:
+    if isinstance(leaf, Exists):
+        return Kind.PRESENCE
+    if not isinstance(leaf, Field):
+        return Kind.TEXT
+    if any(map(_is_of_numbers, leaf.tests)):
+        return Kind.NUMBER
+    return Kind.PRESENCE if all(isinstance(test, Null) for test in leaf.tests) else Kind.TEXT
+
+
+def compares_whole(leaf: Leaf) -> bool:
+    """Return whether all that counts of a value is which written text it is, or none of them."""
+    return isinstance(leaf, Exists) or (isinstance(leaf, Field) and all(map(_is_whole, leaf.tests)))
+
+
+def whole_texts(leaf: Leaf) -> Iterator[Text | Flag]:
+    """Yield the texts and truth values that such a leaf compares."""
+    stack: list[Test] = list(leaf.tests) if isinstance(leaf, Field) else []
+    while stack:
+        test = stack.pop()
+        if isinstance(test, AnyTest):
+            stack.extend(test.tests)
+        elif isinstance(test, Text | Flag):
+            yield test
+
+
+def _is_whole(test: Test) -> bool:
+    if isinstance(test, Text):
+        return not any(isinstance(part, Wildcard) for part in test.parts)
+    if isinstance(test, AnyTest):
+        return all(map(_is_whole, test.tests))
+    return isinstance(test, Flag | Null)
+
+
+def _is_of_numbers(test: Test) -> bool:
+    if isinstance(test, AnyTest):
+        return any(map(_is_of_numbers, test.tests))
+    return isinstance(test, Number | Order | TimePart)
+
+
+def _witnesses(
+    rule: Necessary, usable: frozenset[str], different: Counter[str]
+) -> Witnesses | None:
+    if rule.condition is None:
+        return None
+
+    def weigh(witness: Witness) -> float:
+        if witness.is_whole:
+            return 1 / (1 + different[witness.path])
+        return 2 + 4 / len(witness.literal)
+
+    def can_use(path: str) -> bool:
+        return path in usable and rule.reads_record(path)
+
+    return witnesses_of(rule.condition, can_use, weigh)
+
+
+def _record_leaves(rule: Necessary) -> Iterator[Leaf]:
+    for leaf in leaves_of(rule.condition):
+        if all(map(rule.reads_record, paths_of(leaf))):
+            yield leaf
+
+
+def _different_literals(leaves: Sequence[Sequence[Leaf]]) -> Counter[str]:
+    literals = {
+        (leaf.path, test)
+        for found in leaves
+        for leaf in found
+        if isinstance(leaf, Field)
+        for test in leaf.tests
+        if _is_whole(test)
+    }
+    return Counter(path for path, _ in literals)
+
+
+def _key_paths(leaves: Sequence[Sequence[Leaf]], usable: frozenset[str]) -> tuple[str, ...]:
+    """Return the paths that most rules compare as a whole, and no rule as a number or in part."""
+    mentions: Counter[str] = Counter()
+    other: Counter[str] = Counter()
+    numbers: set[str] = set()
+    for leaf in (leaf for found in leaves for leaf in found):
+        place = mentions if compares_whole(leaf) else other
+        place.update(paths_of(leaf))
+        if _kind(leaf) is Kind.NUMBER:
+            numbers.update(paths_of(leaf))
+    most = [
+        (count, path)
+        for path, count in mentions.items()
+        if path in usable and count > 3 * other[path] and path not in numbers
+    ]
+    return tuple(path for _, path in sorted(most, reverse=True)[:_MAX_KEYS])
