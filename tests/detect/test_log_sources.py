@@ -57,3 +57,36 @@ def test_a_broken_file_is_one_clear_line(text, words):
         LogSources.read(text, "log_sources.yaml")
 
     assert str(raised.value).startswith("log_sources.yaml:1: ")
+
+
+def test_people_may_lay_a_file_of_their_own_over_the_list():
+    more = """
+sources:
+  aws.cloudtrail:
+    sigma: [{product: aws, category: cloud_audit}, {category: iam_changes}]
+    log_types: [Acme.Trail]
+    native: [metadata]
+"""
+    found = LOG_SOURCES.with_more(more, "mine.yaml")
+
+    assert found.bind(LogSource("aws", category="cloud_audit")) == ("aws.cloudtrail",)
+    assert found.bind(LogSource(category="iam_changes")) == ("aws.cloudtrail",)
+    assert found.bind(LogSource(log_types=("Acme.Trail",))) == ("aws.cloudtrail",)
+    assert found.bind(LogSource("aws", "cloudtrail")) == ("aws.cloudtrail",)
+    assert found.bind(LogSource("kubernetes", "audit")) == ("kubernetes.audit",)
+    assert found.native_roots("aws.cloudtrail") == {"resources", "metadata"}
+    assert LOG_SOURCES.bind(LogSource(category="iam_changes")) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("sources:\n  aws.cloudtrial: {}\n", "mine.yaml:2: there is no source 'aws.cloudtrial'"),
+        ("sources:\n  aws.cloudtrial: {}\n", "did you mean 'aws.cloudtrail'"),
+        ("sources:\n  aws.cloudtrail: {sgima: []}\n", "did you mean 'sigma'"),
+        ("sources: [\n", "not YAML"),
+    ],
+)
+def test_a_broken_file_of_ones_own_is_one_clear_line(text, words):
+    with pytest.raises(ContentError, match=words):
+        LOG_SOURCES.with_more(text, "mine.yaml")

@@ -3,14 +3,15 @@
 A content file says which of Sigma's words and Panther's log types mean which source. Words bind
 when none contradicts: an entry of `{product: aws, service: cloudtrail}` is meant by a rule that
 writes both, and by one that writes `product: aws` alone. `category: ocsf` means every source.
+People lay files of their own over it.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from tocsin.detect.document import Reading
+from tocsin.detect.document import Reading, nearest
 from tocsin.detect.rules import LogSource, Rule
-from tocsin.errors import Problem, RuleError
+from tocsin.errors import Location, Problem, RuleError
 from tocsin.ocsf.yaml_text import YamlValue, load
 
 _KEYS = ("sigma", "log_types", "native")
@@ -30,6 +31,14 @@ class Binding:
     sigma: tuple[LogSource, ...] = ()
     log_types: frozenset[str] = frozenset()
     native: frozenset[str] = frozenset()
+
+    def joined(self, other: "Binding") -> "Binding":
+        """Return what either of the two says."""
+        return Binding(
+            (*self.sigma, *other.sigma),
+            self.log_types | other.log_types,
+            self.native | other.native,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +62,26 @@ class LogSources:
         for problem in reading.problems:
             raise RuleError(problem.message, problem.location)
         return LogSources(bindings)
+
+    def with_more(self, text: str, location: str) -> "LogSources":
+        """Return these with what another file adds for the same sources.
+
+        Raises:
+            RuleError: with line, for the first thing that is wrong, such as a source that is not
+                here.
+        """
+        more = LogSources.read(text, location)
+        for name in more.bindings:
+            if name not in self.bindings:
+                line = load(text, location).line(("sources", name))
+                message = f"there is no source {name!r}{nearest(name, self.bindings)}"
+                raise RuleError(message, Location(location, line))
+        joined = {
+            name: each.joined(more.bindings[name])
+            for name, each in self.bindings.items()
+            if name in more.bindings
+        }
+        return LogSources({**self.bindings, **joined})
 
     def bind(self, log_source: LogSource) -> tuple[str, ...]:
         """Return the names of the sources meant, in order; empty where nobody gives such logs."""

@@ -5,7 +5,7 @@ against the rules in force the findings that are new, gone or changed. Events ar
 time and findings forgotten once they are over, so that the length of the history does not matter.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -126,10 +126,13 @@ def backtest(asked: Asked, settings: Settings, store: Store, advance: Advance) -
         {rule.uid: rule.period for rule in (*plan.before, *plan.rules)},
         is_comparing=asked.is_comparing,
     )
+    bindings = log_sources(settings)
     with ExitStack() as stack:
-        sets = [_ready(plan.rules, plan.tested, stack, is_tested=True)]
+        rules = detect.RuleSet.build(plan.rules, bindings, _EVERY_AGE)
+        sets = [_ready(rules, plan.tested, stack, is_tested=True)]
         if plan.deployed is not None:
-            sets.append(_ready(plan.before, plan.deployed, stack, is_tested=False))
+            before = detect.RuleSet.build(plan.before, bindings, _EVERY_AGE)
+            sets.append(_ready(before, plan.deployed, stack, is_tested=False))
         seen = _run(sets, ledger, _events(asked, store), advance)
     return _told(plan, ledger, seen)
 
@@ -203,11 +206,11 @@ def _essence(rule: detect.Rule) -> detect.Rule:
 
 
 def _ready(
-    rules: Iterable[detect.Rule], loaded: LoadedRules, stack: ExitStack, *, is_tested: bool
+    rules: detect.RuleSet, loaded: LoadedRules, stack: ExitStack, *, is_tested: bool
 ) -> _Set:
     worker = stack.enter_context(RuleWorker())  # no process runs before the first record
     worker.provide(loaded.surroundings)
-    return _Set(detect.RuleSet.build(rules, log_sources(), _EVERY_AGE), worker, is_tested)
+    return _Set(rules, worker, is_tested)
 
 
 @dataclass(slots=True)

@@ -5,7 +5,7 @@ and never a path.
 In a wheel the content lies inside the package, in a checkout beside it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from tocsin.errors import ContentError, Location
@@ -53,6 +53,15 @@ def macros_text() -> str:
 def log_sources_text() -> str:
     """Return the file that binds the log sources of rules to sources."""
     return read_text(content_folder() / "log_sources.yaml")
+
+
+def named_texts(paths: Iterable[Path]) -> Mapping[str, str]:
+    """Return the texts of files that somebody named, by the names that people would type.
+
+    Raises:
+        ContentError: one cannot be read.
+    """
+    return {_shown(path): read_text(path) for path in paths}
 
 
 def attack_text() -> str:

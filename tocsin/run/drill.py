@@ -28,7 +28,7 @@ from tocsin.run.drill_card import (
 )
 from tocsin.run.offline import file_source
 from tocsin.run.recognition import recognize
-from tocsin.run.wiring import LoadedRules, RuleChoice, load_mappings, load_rules
+from tocsin.run.wiring import LoadedRules, RuleChoice, load_mappings, load_rules, log_sources
 from tocsin.settings import Organization, Settings
 
 __all__ = [
@@ -165,8 +165,7 @@ def _ground(choice: RuleChoice, settings: Settings, company: str) -> _Ground:
             update={"organization": Organization.model_validate(organization or {})}
         )
     loaded: LoadedRules = load_rules(choice, settings)
-    log_sources = detect.LogSources.read(content.log_sources_text(), "content/log_sources.yaml")
-    rules = detect.RuleSet.build(loaded.rules, log_sources, _EVERY_AGE)
+    rules = detect.RuleSet.build(loaded.rules, log_sources(settings), _EVERY_AGE)
     problems = [str(problem) for problem in loaded.refusals]
     return _Ground(load_mappings(), rules, loaded.surroundings, problems)
 

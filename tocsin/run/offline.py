@@ -9,9 +9,8 @@ from tocsin import detect, normalize, plugins
 from tocsin.collect import Source
 from tocsin.isolate import RuleWorker
 from tocsin.ocsf import RawBatch, findings, output
-from tocsin.run import content
 from tocsin.run.recognition import recognize
-from tocsin.run.wiring import RuleChoice, load_mapping, load_mappings, load_rules
+from tocsin.run.wiring import RuleChoice, load_mapping, load_mappings, load_rules, log_sources
 from tocsin.settings import Settings
 
 Advance = Callable[[int, int | None], None]
@@ -67,8 +66,8 @@ def detect_files(
         SourceError: a named path cannot be read.
     """
     loaded = load_rules(choice, settings)
-    log_sources = detect.LogSources.read(content.log_sources_text(), "content/log_sources.yaml")
-    rules = replace(detect.RuleSet.build(loaded.rules, log_sources, _EVERY_AGE), is_merging=False)
+    bindings = log_sources(settings)
+    rules = replace(detect.RuleSet.build(loaded.rules, bindings, _EVERY_AGE), is_merging=False)
     run = OfflineRun(iter(()), problems=tuple(map(str, loaded.refusals)))
     worker = RuleWorker()  # no process runs before the first record
     worker.provide(loaded.surroundings)

@@ -1,6 +1,6 @@
 """What people do with rules: list them, check them, test them, on examples and on history."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -33,11 +33,16 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class RulesChecked:
-    """How many rules can be used, how many files cannot, and every problem."""
+    """How many rules can be used, how many files cannot, and every problem.
+
+    Attributes:
+        unbound: how many of the rules read logs that no source gives.
+    """
 
     loaded: int
     refused: int
     problems: tuple[Problem, ...]
+    unbound: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +56,9 @@ class ExampleTested:
     reason: str
 
 
-def list_rules(choice: RuleChoice) -> tuple[detect.Rule, ...]:
+def list_rules(choice: RuleChoice, settings: Settings | None = None) -> tuple[detect.Rule, ...]:
     """Return the chosen rules that can be used, in order of file."""
-    return load_rules(choice).rules
+    return load_rules(choice, settings).rules
 
 
 def check_rules(choice: RuleChoice, settings: Settings | None = None) -> RulesChecked:
@@ -64,18 +69,24 @@ def check_rules(choice: RuleChoice, settings: Settings | None = None) -> RulesCh
         settings: give values to placeholders; rules that they switch off are left out.
     """
     loaded = load_rules(choice, settings)
-    bindings = log_sources()
-    unbound = tuple(
-        Problem(
-            rule.location, f"no source gives the logs {rule.log_source}; the rule never runs", True
-        )
-        for rule in loaded.rules
-        if not bindings.bind(rule.log_source)
-    )
+    bindings = log_sources(settings)
+    unbound = [rule for rule in loaded.rules if not bindings.bind(rule.log_source)]
     fields = {source: _known_fields(mapping) for source, mapping in load_mappings().items()}
     odd = bindings.lint(loaded.rules, loaded.texts, attack=content.attack_text(), fields=fields)
     refused = len({each.location.file for each in loaded.refusals})
-    return RulesChecked(len(loaded.rules), refused, loaded.problems + unbound + odd)
+    problems = (*loaded.problems, *_never_run(unbound), *odd)
+    return RulesChecked(len(loaded.rules), refused, problems, len(unbound))
+
+
+def _never_run(unbound: Iterable[detect.Rule]) -> Iterator[Problem]:
+    """Yield a warning for each kind of logs that nobody gives, at the first rule that reads it."""
+    by_words: dict[str, list[detect.Rule]] = {}
+    for rule in unbound:
+        by_words.setdefault(str(rule.log_source), []).append(rule)
+    for words, rules in by_words.items():
+        who = "the rule never runs" if len(rules) == 1 else f"{len(rules)} rules never run"
+        message = f"no source gives the logs {words}; {who}"
+        yield Problem(rules[0].location, message, is_warning=True)
 
 
 def _known_fields(mapping: normalize.Mapping) -> frozenset[str]:
@@ -89,12 +100,13 @@ def check_examples(
 ) -> tuple[ExampleTested, ...]:
     """Run every example of the chosen rules as in production: laid over a record, normalized."""
     loaded = load_rules(choice, settings)
+    bindings = log_sources(settings)
     alone = [rule for rule in loaded.rules if _stands_alone(rule)]
     others = [rule for rule in loaded.rules if not _stands_alone(rule)]
     # Two workers at once for tests that need no mapping: these are the folders of thousands.
     with ThreadPoolExecutor(1, thread_name_prefix="tests") as beside:
-        half = beside.submit(_examples_of, alone[1::2], loaded.surroundings)
-        results = _examples_of([*others, *alone[::2]], loaded.surroundings)
+        half = beside.submit(_examples_of, alone[1::2], loaded.surroundings, bindings)
+        results = _examples_of([*others, *alone[::2]], loaded.surroundings, bindings)
         results += half.result()
     place = {rule.uid: index for index, rule in enumerate(loaded.rules)}
     return tuple(sorted(results, key=lambda each: place[each.rule]))
@@ -104,13 +116,15 @@ def _stands_alone(rule: detect.Rule) -> bool:
     return rule.condition is None and all(example.is_complete for example in rule.examples)
 
 
-def _examples_of(chosen: Sequence[detect.Rule], surroundings: str) -> list[ExampleTested]:
+def _examples_of(
+    chosen: Sequence[detect.Rule], surroundings: str, bindings: detect.LogSources
+) -> list[ExampleTested]:
     if not chosen:
         return []
     titles = {rule.uid: rule.title for rule in chosen}
     needs_mappings = not all(_stands_alone(rule) for rule in chosen)
     mappings = load_mappings() if needs_mappings else {}
-    rules = detect.RuleSet.build(chosen, log_sources())
+    rules = detect.RuleSet.build(chosen, bindings)
 
     def normalize_example(source: str, record: Mapping[str, object]) -> pa.Table:
         return normalize_record(mappings[source], record)

@@ -12,9 +12,8 @@ from tocsin.conditions.suppression import EntityPattern, Suppression, refusals
 from tocsin.errors import ContentError, Location, UsageError
 from tocsin.ocsf import EVERYTHING, Scope, identifiers
 from tocsin.ocsf.yaml_text import Document, YamlValue, load
-from tocsin.run import content
 from tocsin.run.foretelling import Preview, foretell
-from tocsin.run.wiring import load_rules, rules_of
+from tocsin.run.wiring import load_rules, log_sources, rules_of
 from tocsin.settings import Settings
 from tocsin.store import Store
 from tocsin.store.answers import KeptSuppression
@@ -68,8 +67,8 @@ def preview(
     suppression: Suppression, settings: Settings, store: Store, scope: Scope, now: datetime
 ) -> Preview:
     """Return what a suppression would have hidden of the last 30 days, by the rules of settings."""
-    log_sources = detect.LogSources.read(content.log_sources_text(), "content/log_sources.yaml")
-    rules = detect.RuleSet.build(load_rules(rules_of(settings), settings).rules, log_sources)
+    loaded = load_rules(rules_of(settings), settings)
+    rules = detect.RuleSet.build(loaded.rules, log_sources(settings))
     return foretell(suppression, rules, store, scope, now)
 
 

@@ -89,13 +89,34 @@ def load_rules(choice: RuleChoice, settings: Settings | None = None) -> LoadedRu
 
     A rule file that is wrong is a problem to show and does not keep the others out.
     """
-    folders = list(choice.folders)
-    if choice.with_builtin:
-        folders.append(content.builtin_rules_folder())
-    texts, unreadable = rule_folders.rule_texts(folders)
+    texts, unreadable = rule_texts(choice)
+    return parsed_rules(texts, unreadable, settings)
+
+
+def rule_texts(choice: RuleChoice) -> tuple[Mapping[str, str], tuple[Problem, ...]]:
+    """Return the text of every chosen rule file by its name, and what was left out.
+
+    Raises:
+        ContentError: there is no such folder, or it holds more than rules can be.
+    """
+    builtin = [content.builtin_rules_folder()] if choice.with_builtin else []
+    return rule_folders.rule_texts([*choice.folders, *builtin])
+
+
+def parsed_rules(
+    texts: Mapping[str, str],
+    unreadable: tuple[Problem, ...] = (),
+    settings: Settings | None = None,
+) -> LoadedRules:
+    """Return the rules of these texts as the settings want them.
+
+    Raises:
+        ContentError: a pipeline is wrong.
+    """
     placeholders = {} if settings is None else placeholders_of(settings)
-    with rule_cache.opened(settings, placeholders, {}) as shelf:
-        parsed = detect.parse_rules(texts, placeholders, shelf)
+    pipelines = {} if settings is None else content.named_texts(settings.rules.pipelines)
+    with rule_cache.opened(settings, placeholders, pipelines) as shelf:
+        parsed = detect.parse_rules(texts, placeholders, shelf, pipelines)
     problems = (*parsed.problems, *unreadable)
     loaded = LoadedRules(parsed.rules, texts, problems, parsed.surroundings)
     return loaded if settings is None else _adjusted(loaded, settings)
@@ -119,13 +140,17 @@ def rules_of(settings: Settings) -> RuleChoice:
     return RuleChoice(tuple(settings.rules.folders), settings.rules.with_builtin)
 
 
-def log_sources() -> detect.LogSources:
-    """Return what binds the log sources of rules to sources.
+def log_sources(settings: Settings | None = None) -> detect.LogSources:
+    """Return what binds the log sources of rules to sources: our list, and those of the settings.
 
     Raises:
-        ContentError: the file is wrong.
+        ContentError: a file is wrong.
     """
-    return detect.LogSources.read(content.log_sources_text(), "content/log_sources.yaml")
+    found = detect.LogSources.read(content.log_sources_text(), "content/log_sources.yaml")
+    files = {} if settings is None else content.named_texts(settings.rules.log_sources)
+    for name, text in files.items():
+        found = found.with_more(text, name)
+    return found
 
 
 def load_tools(
@@ -136,10 +161,20 @@ def load_tools(
 ) -> Tools:
     """Return everything that a turn works with; the worker gets the rules' surroundings."""
     worker.provide(loaded.surroundings)
+    return made_tools(settings, loaded, worker, mappings)
+
+
+def made_tools(
+    settings: Settings,
+    loaded: LoadedRules,
+    worker: RuleWorker,
+    mappings: Mapping[str, normalize.Mapping],
+) -> Tools:
+    """Return the tools without touching the worker, which may be at work in another thread."""
     return Tools(
         settings=settings,
         mappings=mappings,
-        rules=detect.RuleSet.build(loaded.rules, log_sources(), settings.incidents.max_age),
+        rules=detect.RuleSet.build(loaded.rules, log_sources(settings), settings.incidents.max_age),
         checks=(),
         run_python=worker,
         never_link=frozenset(settings.organization.ci_roles),

@@ -154,6 +154,10 @@ class Rules(Section):
     """Identifiers of rules that do not run."""
     severities: dict[str, SeverityName] = Field(default_factory=dict)
     """Other severities for rules, by identifier."""
+    pipelines: tuple[FilePath, ...] = ()
+    """Processing pipelines of pySigma that Sigma rules go through: mappings of fields and more."""
+    log_sources: tuple[FilePath, ...] = ()
+    """Files laid over the list of log sources: which words of rules mean which source."""
     placeholders: dict[PlaceholderName, tuple[PlaceholderValue, ...]] = Field(default_factory=dict)
     """Values for `%name%` in rules (the modifier `expand`), by name; `*` and `?` are wildcards.
     The lists of `organization` are known to rules as `%organization.accounts%` and so on."""

@@ -6,7 +6,13 @@ from typing import Annotated
 import typer
 
 from tocsin.serve.cli import rules_backtest_commands
-from tocsin.serve.cli.options import ConfigOption, OutputOption, permission, settings_for
+from tocsin.serve.cli.options import (
+    ConfigOption,
+    OutputOption,
+    PipelineOption,
+    permission,
+    settings_for,
+)
 from tocsin.serve.cli.output import Output, print_rows, say, write_json, write_line
 
 EXIT_FAILING = 3
@@ -32,6 +38,8 @@ def add_to(app: typer.Typer) -> None:
 def list_(
     folders: FoldersArgument = None,
     with_builtin: BesideOption = False,
+    pipeline: PipelineOption = None,
+    config: ConfigOption = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Show the rules."""
@@ -49,7 +57,7 @@ def list_(
             "techniques": list(rule.techniques),
             "file": rule.location.file,
         }
-        for rule in rule_work.list_rules(choice)
+        for rule in rule_work.list_rules(choice, settings_for(config, None, pipeline))
     ]
     print_rows(rows, _LISTED, output, wide=("kind", "file"))
 
@@ -59,6 +67,7 @@ def list_(
 def check(
     folders: FoldersArgument = None,
     with_builtin: BesideOption = False,
+    pipeline: PipelineOption = None,
     config: ConfigOption = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
@@ -66,12 +75,13 @@ def check(
     from tocsin.run import RuleChoice, rule_work
 
     choice = RuleChoice(tuple(folders or ()), with_builtin or not folders)
-    checked = rule_work.check_rules(choice, settings_for(config, None))
+    checked = rule_work.check_rules(choice, settings_for(config, None, pipeline))
     if output in (Output.JSON, Output.JSONL):
         write_json(
             {
                 "loaded": checked.loaded,
                 "refused": checked.refused,
+                "unbound": checked.unbound,
                 "problems": [
                     {
                         "file": each.location.file,
@@ -86,7 +96,8 @@ def check(
     else:
         for problem in checked.problems:
             write_line(str(problem))
-        say(f"{checked.loaded} rules loaded, {checked.refused} files refused")
+        unbound = f", {checked.unbound} read logs that no source gives" if checked.unbound else ""
+        say(f"{checked.loaded} rules loaded, {checked.refused} files refused{unbound}")
     if checked.refused:
         raise typer.Exit(EXIT_FAILING)
 
@@ -96,6 +107,7 @@ def check(
 def test(
     folders: FoldersArgument = None,
     with_builtin: BesideOption = False,
+    pipeline: PipelineOption = None,
     config: ConfigOption = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
@@ -103,7 +115,7 @@ def test(
     from tocsin.run import RuleChoice, rule_work
 
     choice = RuleChoice(tuple(folders or ()), with_builtin or not folders)
-    tested = rule_work.check_examples(choice, settings_for(config, None))
+    tested = rule_work.check_examples(choice, settings_for(config, None, pipeline))
     failed = [each for each in tested if not each.passed]
     if output in (Output.JSON, Output.JSONL):
         write_json(

@@ -9,6 +9,7 @@ from tocsin.errors import UsageError
 from tocsin.serve.cli.options import (
     BuiltinOption,
     ConfigOption,
+    PipelineOption,
     RulesOption,
     SourceOption,
     permission,
@@ -42,6 +43,7 @@ def detect(
         str | None,
         typer.Option("--fail-on", help="Exit with 3 on a finding of this severity or above."),
     ] = None,
+    pipeline: PipelineOption = None,
     config: ConfigOption = None,
 ) -> None:
     """Run rules over files; print one OCSF Detection Finding for each match; store nothing."""
@@ -51,7 +53,7 @@ def detect(
     choice = RuleChoice(folders=tuple(rules or ()), with_builtin=with_builtin or not rules)
     is_over = False
     with progress_bar("Detecting") as advance:
-        run = detect_files(paths, source, choice, settings_for(config, None), advance)
+        run = detect_files(paths, source, choice, settings_for(config, None, pipeline), advance)
         for problem in run.problems:
             say(problem)
         findings = run.results

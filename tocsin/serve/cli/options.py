@@ -3,7 +3,7 @@
 import getpass
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -33,6 +33,10 @@ RulesOption = Annotated[
     list[Path] | None,
     typer.Option("--rules", help="A folder of rules instead of the built-in ones; repeatable."),
 ]
+PipelineOption = Annotated[
+    list[Path] | None,
+    typer.Option("--pipeline", help="A processing pipeline for Sigma rules; repeatable."),
+]
 BuiltinOption = Annotated[
     bool, typer.Option("--with-builtin", help="The built-in rules too, beside --rules.")
 ]
@@ -56,14 +60,20 @@ def permission(name: str) -> Callable[[Command], Command]:
     return mark
 
 
-def settings_for(config: Path | None, data: Path | None) -> "Settings":
-    """Return the settings of a command: file, environment, then `--data`."""
+def settings_for(
+    config: Path | None, data: Path | None, pipelines: Sequence[Path] | None = None
+) -> "Settings":
+    """Return the settings of a command: file, environment, then `--data` and `--pipeline`."""
     from tocsin.settings import load
 
     environ = dict(os.environ)
     if data is not None:
         environ["TOCSIN_DATA"] = str(data)
-    return load(config, environ)
+    settings = load(config, environ)
+    if not pipelines:
+        return settings
+    more = {"pipelines": (*settings.rules.pipelines, *pipelines)}
+    return settings.model_copy(update={"rules": settings.rules.model_copy(update=more)})
 
 
 @contextmanager
