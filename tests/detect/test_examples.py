@@ -8,7 +8,7 @@ from tests.detect.rules import CLOUDTRAIL_HEAD, HEAD, parsed, rule_set, run_noth
 from tests.detect.tables import event_table
 from tests.detect.test_evaluate import python_rule, said, saying
 from tocsin.detect import parse_rules, run_examples
-from tocsin.detect.examples import merged
+from tocsin.detect.laying import merged
 from tocsin.detect.rules import Example
 
 BASE = {"aws.cloudtrail": {"eventName": "Base", "userIdentity": {"type": "IAMUser", "arn": "a"}}}

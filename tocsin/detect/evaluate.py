@@ -7,7 +7,8 @@ from itertools import chain
 
 import pyarrow as pa
 
-from tocsin.detect.findings import Hit, Refusal, conclude
+from tocsin.detect.correlating import Correlated, correlate
+from tocsin.detect.findings import Concluded, Hit, Refusal, conclude
 from tocsin.detect.judging import judge, texts_of
 from tocsin.detect.rule_set import RuleSet
 from tocsin.detect.run_python import RunPython
@@ -58,14 +59,28 @@ def evaluate(
             found, refused = judge(engine, of_source, run_python)
             hits += found
             refusals += refused
-    concluded = conclude(hits, windows, now, rules.alert_age, is_merging=rules.is_merging)
-    failures = [*_failures(refusals), *concluded.failures]
+    loud = [hit for hit in hits if hit.bound.rule.uid not in rules.muted] if rules.muted else hits
+    concluded = conclude(loud, windows, now, rules.alert_age, is_merging=rules.is_merging)
+    together: list[Concluded | Correlated] = [concluded]
+    if rules.plans.plans:
+        newest = _newest(events)
+        together.append(correlate(rules, hits, concluded.windows, newest, now))
+    failures = [*_failures(refusals), *(row for part in together for row in part.failures)]
     return Detected(
-        matches=from_rows(concluded.matches, schemas.MATCHES),
-        findings=from_rows(concluded.findings, schemas.FINDINGS),
-        windows=concluded.windows,
+        matches=from_rows([row for part in together for row in part.matches], schemas.MATCHES),
+        findings=from_rows([row for part in together for row in part.findings], schemas.FINDINGS),
+        windows=together[-1].windows,
         failures=from_rows(failures, schemas.FAILURES),
     )
+
+
+def _newest(events: pa.Table) -> dict[str, int]:
+    """Return the time of the newest event of each source, microseconds since 1970."""
+    if not events.num_rows:
+        return {}
+    times = events.select(["source", "time"]).group_by("source").aggregate([("time", "max")])
+    newest = times.column("time_max").cast(pa.int64()).to_pylist()
+    return dict(zip(times.column("source").to_pylist(), newest, strict=True))
 
 
 def _failures(refusals: Sequence[Refusal]) -> Iterator[dict[str, object]]:

@@ -1,21 +1,17 @@
 """Run the examples that rules carry: the answer expected against the answer given."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import TypeAlias
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import msgspec
-import pyarrow as pa
 
-from tocsin.conditions import compile_condition
 from tocsin.detect.findings import Refusal
 from tocsin.detect.judging import judge
+from tocsin.detect.laying import NormalizeExample, merged
 from tocsin.detect.rule_set import BoundRule, RuleSet, SourceEngine
 from tocsin.detect.rules import Example, Rule
 from tocsin.detect.run_python import RunPython
-
-NormalizeExample: TypeAlias = Callable[[str, Mapping[str, object]], pa.Table]
-"""Takes a source and a complete record; returns an events table, empty where it was rejected."""
+from tocsin.detect.stories import Teller, UntellableError, as_in_examples, narrowed
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,24 +52,13 @@ def run_examples(
                     ExampleResult(rule.uid, example.name, not alone[index], alone[index])
                 )
                 continue
+            run = _Run(bound[rule.uid], rules, normalize_example, run_python, base_records)
             try:
-                reason = _Run(bound[rule.uid], normalize_example, run_python, base_records)(
-                    rule, example
-                )
-            except _ImpossibleError as obstacle:
+                reason = run.story(rule, example) if example.story else run(rule, example)
+            except (_ImpossibleError, UntellableError) as obstacle:
                 reason = str(obstacle)
             results.append(ExampleResult(rule.uid, example.name, not reason, reason))
     return tuple(results)
-
-
-def merged(base: Mapping[str, object], over: Mapping[str, object]) -> dict[str, object]:
-    """Return `base` with the keys of `over` laid over it: objects join, all else is replaced."""
-    result = dict(base)
-    for key, value in over.items():
-        below = result.get(key)
-        is_joined = isinstance(below, Mapping) and isinstance(value, Mapping)
-        result[key] = merged(below, value) if is_joined else value  # type: ignore[arg-type] # is_joined says so
-    return result
 
 
 class _ImpossibleError(Exception):
@@ -85,6 +70,7 @@ class _Run:
     """One example being run; gives the reason of its failure, empty where it passed."""
 
     bound: Mapping[str, BoundRule]
+    rules: RuleSet
     normalize_example: NormalizeExample
     run_python: RunPython
     base_records: Mapping[str, Mapping[str, object]]
@@ -98,6 +84,13 @@ class _Run:
             return f"the mapping of {source} rejects the record"
         hits, refusals = judge(SourceEngine([self.bound[source]]), events, self.run_python)
         return _reason(bool(hits), refusals, example)
+
+    def story(self, rule: Rule, example: Example) -> str:
+        """Run an example of a correlation."""
+        rules = narrowed(self.rules, rule)
+        teller = Teller(rules, self.normalize_example, self.run_python, self.base_records)
+        is_found, failure = teller.says(rule, example)
+        return failure or _reason(is_found, [], example)
 
     def _source(self, rule: Rule, example: Example) -> str:
         if example.source in self.bound:
@@ -144,15 +137,8 @@ def _by_rule(rules: RuleSet) -> Mapping[str, dict[str, BoundRule]]:
     found: dict[str, dict[str, BoundRule]] = {rule.uid: {} for rule in rules.rules}
     for source, bound in rules.by_source.items():
         for each in bound:
-            found[each.rule.uid][source] = _as_in_examples(each)
+            found[each.rule.uid][source] = as_in_examples(each)
     return found
-
-
-def _as_in_examples(bound: BoundRule) -> BoundRule:
-    rule = bound.rule.as_in_examples()
-    if rule.condition is None or rule is bound.rule:
-        return bound
-    return replace(bound, rule=rule, holds=compile_condition(rule.condition, bound.reader))
 
 
 def _reason(matched: bool, refusals: list[Refusal], example: Example) -> str:

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+import msgspec
+
 from tocsin.conditions import text_of
 from tocsin.detect.entities import account_of, entity_of, links_of
 from tocsin.detect.fields import Event
@@ -18,7 +20,7 @@ from tocsin.detect.windows import Counted, Window, Windows, microseconds
 from tocsin.ocsf import Entity
 from tocsin.ocsf.identifiers import content_hash, derive
 
-_DETECTION_FINDING = 2004
+DETECTION_FINDING = 2004
 _MAX_DEDUP_CHARACTERS = 1_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -73,7 +75,9 @@ class _Sighting:
 
     @property
     def counted(self) -> Counted:
-        return Counted(self.event_uid, microseconds(self.time))
+        unique = self.verdict.unique if self.verdict else None
+        value = content_hash(unique.encode("utf-8", "replace")) if unique else unique
+        return Counted(self.event_uid, microseconds(self.time), value)
 
 
 def conclude(
@@ -147,11 +151,17 @@ def _utc(moment: object) -> datetime:
 
 
 def _dedup_key(hit: Hit, entity: Entity) -> str:
-    """Return what the rule says, else the values at its dedup paths, else the entity."""
+    """Return what the rule says, else the values at its dedup paths, else its title or the entity.
+
+    The title that a Python rule makes is its dedup text where it has no other, as Panther documents
+    it; a rule that names its entity groups by that.
+    """
     if hit.verdict and hit.verdict.dedup:
         return hit.verdict.dedup[:_MAX_DEDUP_CHARACTERS]
     rule, reader = hit.bound.rule, hit.bound.reader
     if not rule.dedup:
+        if hit.verdict and hit.verdict.title and not rule.entity:
+            return hit.verdict.title[:_MAX_DEDUP_CHARACTERS]
         return f"{entity.type}:{entity.uid}"
     parts = [
         ",".join(sorted({text_of(value) or "" for value in reader.values(path)(hit.event)}))
@@ -184,13 +194,15 @@ def _finding_row(
     last_time = _moment(max(times))
     return {
         "uid": uid,
-        "class_uid": _DETECTION_FINDING,
+        "class_uid": DETECTION_FINDING,
         "rule_uid": first.rule.uid,
         "rule_title": first.rule.title,
         "rule_type": first.rule.kind,
         "source": first.source,
         "severity_id": _severity(first.rule, verdicts),
-        "is_alert": last_time.replace(tzinfo=UTC) >= alert_from,
+        "is_alert": last_time.replace(tzinfo=UTC) >= alert_from
+        and first.rule.creates_alerts
+        and not _is_quiet(verdicts),
         "title": _said(verdicts, "title") or first.rule.title,
         "description": _said(verdicts, "description") or first.rule.description,
         "dedup_key": first.dedup_key,
@@ -199,13 +211,26 @@ def _finding_row(
         "last_time": last_time,
         "match_count": len(counted),
         "entity": _entity_row(first.entity),
-        "links": _link_rows(group),
+        "links": link_rows((each.entity, each.links) for each in group),
         "account": next((each.account for each in group if each.account), None),
         "tactics": list(first.rule.tactics),
         "techniques": list(first.rule.techniques),
         "event_uids": [each.event_uid for each in counted],
-        "context": _said(verdicts, "context") or "{}",
+        "context": _context(first.rule, verdicts),
     }
+
+
+def _is_quiet(verdicts: Sequence[Verdict]) -> bool:
+    """Return whether every match says that nobody is to be told."""
+    return bool(verdicts) and all(each.is_quiet for each in verdicts)
+
+
+def _context(rule: Rule, verdicts: Iterable[Verdict]) -> str:
+    """Return what the first match says, completed by what the rule says of every match."""
+    said = _said(verdicts, "context") or "{}"
+    if not rule.words:
+        return said
+    return msgspec.json.encode({**dict(rule.words), **msgspec.json.decode(said)}).decode()
 
 
 def _said(verdicts: Iterable[Verdict], name: str) -> str:
@@ -216,19 +241,21 @@ def _said(verdicts: Iterable[Verdict], name: str) -> str:
 
 def _severity(rule: Rule, verdicts: Iterable[Verdict]) -> int:
     """Return the highest severity among the matches; words unknown to us count as the rule's."""
+    if rule.is_severity_fixed:
+        return rule.severity_id
     named = [SEVERITIES.get(verdict.severity.lower(), rule.severity_id) for verdict in verdicts]
     return max(named, default=rule.severity_id)
 
 
-def _link_rows(group: Iterable[_Sighting]) -> list[Mapping[str, str]]:
-    """Return the links of every match, and entities that differ from the first, each once."""
-    group = list(group)
-    own = (group[0].entity.type, group[0].entity.uid)
-    found = {
-        (each.type, each.uid): each
-        for sighting in group
-        for each in (sighting.entity, *sighting.links)
-    }
+def link_rows(people: Iterable[tuple[Entity, tuple[Entity, ...]]]) -> list[Mapping[str, str]]:
+    """Return the links of every match, and entities that differ from the first, each once.
+
+    Args:
+        people: entity and links of each match, at least one.
+    """
+    people = list(people)
+    own = (people[0][0].type, people[0][0].uid)
+    found = {(each.type, each.uid): each for entity, links in people for each in (entity, *links)}
     found.pop(own, None)
     return [_entity_row(found[key]) for key in sorted(found)]
 

@@ -11,6 +11,7 @@ from tocsin.detect.adaptation import Adaptation
 from tocsin.detect.filters import Filter, applied
 from tocsin.detect.formats.python_folder import PythonFolder, is_helper
 from tocsin.detect.placeholders import Placeholders, completed
+from tocsin.detect.references import resolved
 from tocsin.detect.rule_file import RuleFile, Shelf, read_documents, read_files
 from tocsin.detect.rules import Parsed, Rule
 from tocsin.errors import ContentError, Location, Problem
@@ -54,8 +55,9 @@ def parse_rules(
     problems = found.problems + _orphans(files, found.named)
     unique, duplicates = _unique(found.rules)
     unique, unmet = applied(found.filters, unique)
-    surroundings = found.folder.surroundings(files, unique)
-    return Parsed(tuple(unique), (*problems, *duplicates, *unmet), surroundings)
+    unique, surroundings = found.folder.finished(files, unique, values)
+    unique, unbound = resolved(unique)
+    return Parsed(tuple(unique), (*problems, *duplicates, *unmet, *unbound), surroundings)
 
 
 @dataclass(slots=True)

@@ -53,7 +53,7 @@ def read_documents(
 ) -> RuleFile:
     """Read Sigma documents of one file that has this text."""
     # pySigma is loaded here: most commands never read a rule.
-    from tocsin.detect.formats import sigma, sigma_deprecated, sigma_filter
+    from tocsin.detect.formats import sigma, sigma_correlation, sigma_deprecated, sigma_filter
 
     rules: list[Rule] = []
     filters: list[Filter] = []
@@ -62,6 +62,9 @@ def read_documents(
         if sigma_filter.is_filter(document):
             sieve, found = sigma_filter.read(document, text, path, adaptation)
             filters += [sieve] if sieve else []
+        elif sigma_correlation.is_correlation(document):
+            rule, found = sigma_correlation.read(document, text, path)
+            rules += [rule] if rule else []
         else:
             rule, found = sigma.read(document, text, path, adaptation)
             rules += [rule] if rule else []

@@ -1,7 +1,7 @@
 """Rules bound to sources and compiled, ready to be evaluated."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -124,34 +124,34 @@ class RuleSet:
         every = tuple(rules)
         by_source: dict[str, list[BoundRule]] = {}
         unbound = []
-        origins: dict[str, frozenset[str]] = {}
         for rule in every:
             if rule.correlation is not None:
                 continue
             sources = log_sources.bind(rule.log_source)
             if not sources:
                 unbound.append(rule)
-            if rule.is_enabled:
-                origins[rule.uid] = frozenset(sources)
             for source in sources:
                 bound = _bound(rule, log_sources.native_roots(source))
                 by_source.setdefault(source, []).append(bound)
         frozen = {source: tuple(bound) for source, bound in by_source.items()}
-        engines = {
-            source: SourceEngine(each for each in bound if each.rule.is_enabled)
-            for source, bound in frozen.items()
+        return _assembled(every, frozen, tuple(unbound), alert_age)
+
+    def narrowed(
+        self, uids: frozenset[str], changed: Callable[[BoundRule], BoundRule]
+    ) -> "RuleSet":
+        """Return these rules alone, switched on, as if there were no others.
+
+        Args:
+            uids: which ones.
+            changed: what becomes of each bound rule.
+        """
+        every = tuple(replace(each, is_enabled=True) for each in self.rules if each.uid in uids)
+        by_source = {
+            source: tuple(changed(_enabled(each)) for each in bound if each.rule.uid in uids)
+            for source, bound in self.by_source.items()
         }
-        plans = bind(_definitions(every), origins)
-        return RuleSet(
-            every,
-            frozen,
-            tuple(unbound),
-            alert_age,
-            engines=engines,
-            plans=plans,
-            correlator=Correlator(plans.plans),
-            muted=_muted(every),
-        )
+        kept = {source: bound for source, bound in by_source.items() if bound}
+        return _assembled(every, kept, (), self.alert_age)
 
     @property
     def correlation_rules(self) -> Mapping[str, Rule]:
@@ -194,6 +194,41 @@ class RuleSet:
             if bound.rule.uid == rule_uid:
                 return bound.reader, bound.rule.entity
         return None
+
+
+def _assembled(
+    every: tuple[Rule, ...],
+    by_source: Mapping[str, tuple[BoundRule, ...]],
+    unbound: tuple[Rule, ...],
+    alert_age: timedelta,
+) -> RuleSet:
+    engines = {
+        source: SourceEngine(each for each in bound if each.rule.is_enabled)
+        for source, bound in by_source.items()
+    }
+    origins: dict[str, frozenset[str]] = {}
+    for source, engine in engines.items():
+        for each in engine.rules:
+            origins[each.rule.uid] = origins.get(each.rule.uid, frozenset()) | {source}
+    plans = bind(_definitions(every), origins)
+    return RuleSet(
+        every,
+        by_source,
+        unbound,
+        alert_age,
+        engines=engines,
+        plans=plans,
+        correlator=Correlator(plans.plans),
+        muted=_muted(every),
+    )
+
+
+def _enabled(bound: BoundRule) -> BoundRule:
+    return (
+        bound
+        if bound.rule.is_enabled
+        else replace(bound, rule=replace(bound.rule, is_enabled=True))
+    )
 
 
 def _definitions(rules: Iterable[Rule]) -> list[Definition]:

@@ -1,7 +1,7 @@
 """What a rule is, whatever format it was written in.
 
 Rules are frozen and compare by value. A Sigma rule carries a condition tree; a Python rule carries
-its source text, which is only ever executed inside a rule worker.
+its source text, which is only ever executed inside a rule worker; a correlation names other rules.
 """
 
 from collections.abc import Mapping
@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Literal
 
 from tocsin.conditions import Condition
+from tocsin.detect.correlations.model import Correlation
 from tocsin.errors import Location, Problem
 
 ACTOR = "actor"
@@ -68,6 +69,9 @@ class Example:
         is_complete: whether `record` stands alone (Panther's tests) or lies over the mapping's
             example record (ours).
         source: which source's record it is, where the rule reads several; else `None`.
+        story: JSON list of what happens one after the other (correlations): `after_us` since the
+            entry before, `repeat`, `source` and `event`, which is null where time only passes.
+            Empty for rules on single events.
         obstacle: why the example cannot be run, empty where it can.
         mocks: JSON list of names that are replaced while the example runs, each with what it then
             returns (Panther's tests); empty for none.
@@ -80,6 +84,7 @@ class Example:
     source: str | None = None
     obstacle: str = ""
     mocks: str = ""
+    story: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,14 +108,21 @@ class Rule:
             a match goes before it.
         name: what filters may call it beside its uid.
         source: Python text; empty for Sigma. Data here, never executed outside a rule worker.
-        version: hash of the text the rule was read from.
+        version: hash of the text the rule was read from, and of the helpers it imports.
+        helpers: name and text of the modules of its folder that a Python rule imports, and of those
+            that these import, in order of name.
+        inline_filter: expression that must hold before a Python rule is asked, as JSON; empty for
+            none. See `detect.formats.python_expressions`.
+        words: what belongs into the context of every finding, by name: `runbook`, `destinations`.
+        correlation: what a correlation says; `None` for rules on single events.
+        creates_alerts: whether its findings are for people; others are kept for correlations.
     """
 
     uid: str
     title: str
     description: str
     severity_id: int
-    kind: Literal["Sigma", "Python"]
+    kind: Literal["Sigma", "Python", "Correlation"]
     log_source: LogSource
     location: Location
     version: str
@@ -132,6 +144,11 @@ class Rule:
     example_condition: Condition | None = None
     name: str = ""
     is_severity_fixed: bool = False
+    helpers: tuple[tuple[str, str], ...] = ()
+    inline_filter: str = ""
+    words: tuple[tuple[str, str], ...] = ()
+    creates_alerts: bool = True
+    correlation: Correlation | None = None
 
     def as_in_examples(self) -> "Rule":
         """Return the rule as its examples see it: with their values for placeholders."""
@@ -145,7 +162,8 @@ class Parsed:
     """What came of a set of files: the rules that can be used, and every problem of the rest.
 
     Attributes:
-        surroundings: helpers and data models of Python rules, for the worker alone to read.
+        surroundings: what Python rules find around them, for the worker alone to read: helpers,
+            data models, lookup tables, filters and lists of the settings.
     """
 
     rules: tuple[Rule, ...] = ()

@@ -39,7 +39,7 @@ class WindowCache:
 
     def differ(self, windows: Windows) -> bool:
         """Return whether these are other windows than the stored ones."""
-        return windows is not self._windows and windows.by_key != self._windows.by_key
+        return windows is not self._windows and windows != self._windows
 
     def next_turn(self, last: int) -> int:
         """Return the number of the commit that follows `last`, the one that was read."""
@@ -53,13 +53,9 @@ class WindowCache:
         """Store what differs, in the transaction of the commit."""
         if windows is self._windows:
             return
-        before, after = self._windows.by_key, windows.by_key
-        gone = [(key,) for key in before if key not in after]
-        changed = {key: value for key, value in after.items() if before.get(key) != value}
-        rows = [
-            (key, payload, to_microseconds(expiry))
-            for key, payload, expiry in Windows(changed).to_rows()
-        ]
+        written, missing = windows.changes(self._windows)
+        gone = [(key,) for key in missing]
+        rows = [(key, payload, to_microseconds(expiry)) for key, payload, expiry in written]
         driver = raw(connection)
         driver.executemany("DELETE FROM windows WHERE key = ?", gone)
         driver.executemany("INSERT OR REPLACE INTO windows VALUES (?, ?, ?)", rows)

@@ -1,0 +1,245 @@
+"""Between rules and correlations: matches become observations, what these mean becomes findings."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from itertools import islice
+
+import msgspec
+
+from tocsin.conditions import text_of
+from tocsin.detect.correlations import Observation, Seen, Told, state
+from tocsin.detect.correlations.model import ACTOR_PATH
+from tocsin.detect.entities import account_of, actor_of, entity_of, links_of
+from tocsin.detect.fields import Event, EventReader
+from tocsin.detect.findings import DETECTION_FINDING, Hit, link_rows
+from tocsin.detect.rule_set import RuleSet
+from tocsin.detect.rules import Rule
+from tocsin.detect.windows import Windows, microseconds
+from tocsin.ocsf import Entity
+from tocsin.ocsf.identifiers import content_hash, derive
+
+_MAX_VALUES = 64
+_MAX_CHARACTERS = 500
+_MAX_KEY_CHARACTERS = 1_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC).replace(tzinfo=None)
+_US = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Correlated:
+    """Rows for the tables of `Detected`, and the windows afterwards."""
+
+    matches: list[dict[str, object]]
+    findings: list[dict[str, object]]
+    failures: list[dict[str, object]]
+    windows: Windows
+
+
+def correlate(
+    rules: RuleSet, hits: Iterable[Hit], windows: Windows, newest: Mapping[str, int], now: datetime
+) -> Correlated:
+    """Let correlations look at matches, and at what has become due.
+
+    Args:
+        rules: with their correlations.
+        hits: of all rules.
+        windows: before.
+        newest: time of the newest event of each source that events have come from, matched or not;
+            microseconds since 1970.
+        now: UTC.
+    """
+    now_us = microseconds(now)
+    clock = windows.clock.at(newest, now_us)
+    observing = _Observing(rules)
+    seen = [each for hit in hits for each in observing.seen(hit)]
+    marks = clock.marks(rules.correlator.plans, now_us)
+    outcome = rules.correlator.run(windows.memories, seen, marks)
+    alert_from = now.astimezone(UTC).replace(tzinfo=None) - rules.alert_age
+    by_uid = rules.correlation_rules
+    told = [each for each in outcome.told if each.plan.uid not in rules.muted]
+    findings = [_finding_row(by_uid[each.plan.uid], each, alert_from) for each in told]
+    return Correlated(
+        matches=[row for each in told for row in _match_rows(each)],
+        findings=findings,
+        failures=[*_failures(outcome.lost, _LOST), *_failures(outcome.late, _LATE)],
+        windows=windows.correlated(outcome.memories, clock),
+    )
+
+
+_LOST = "windows_full: the correlation forgot groups or events early"
+_LATE = "too_late: events came after the lateness, when their time was decided"
+
+
+def _failures(counts: Mapping[str, int], reason: str) -> list[dict[str, object]]:
+    return [
+        {"rule_uid": uid, "reason": reason, "event_uid": None, "count": count}
+        for uid, count in sorted(counts.items())
+    ]
+
+
+class _Observing:
+    """Turns matches into observations; what events share is worked out once."""
+
+    def __init__(self, rules: RuleSet) -> None:
+        self._rules = rules
+        self._shared: dict[str, state.Persona] = {}
+
+    def seen(self, hit: Hit) -> Iterable[Seen]:
+        """Yield what correlations see of a match; nothing where none refers to its rule."""
+        bound, event = hit.bound, hit.event
+        uid = bound.rule.uid
+        paths = self._rules.plans.paths.get(uid)
+        if paths is None:
+            return
+        time = event.row["time"]
+        if not isinstance(time, datetime):
+            raise TypeError("an event's `time` is a timestamp column")
+        observation = Observation(
+            uid=str(event.row["event_uid"]),
+            time_us=microseconds(time),
+            source=str(event.row["source"]),
+            values={path: texts for path in paths if (texts := _texts(bound.reader, path, event))},
+            personas={
+                key: self._persona(key, event, bound.reader)
+                for key in self._rules.plans.personas[uid]
+            },
+            account=account_of(event.row),
+        )
+        yield Seen(uid, observation)
+
+    def _persona(self, key: str, event: Event, reader: EventReader) -> state.Persona:
+        if key:
+            return _persona(event, reader, self._rules.correlation_rules[key])
+        uid = str(event.row["event_uid"])
+        if uid not in self._shared:
+            self._shared[uid] = _persona(event, reader, None)
+        return self._shared[uid]
+
+
+def _persona(event: Event, reader: EventReader, rule: Rule | None) -> state.Persona:
+    entity = entity_of(event, rule.entity if rule else (), reader)
+    return state.Persona(entity, links_of(event, entity, rule.links if rule else (), reader))
+
+
+def _texts(reader: EventReader, path: str, event: Event) -> tuple[str, ...]:
+    if path == ACTOR_PATH:
+        actor = actor_of(event.row)
+        return (_plain(actor.uid),) if actor else ()
+    found = (text_of(value) for value in _values(reader, path)(event))
+    distinct = dict.fromkeys(_plain(text) for text in found if text)
+    return tuple(islice(distinct, _MAX_VALUES))
+
+
+@lru_cache(maxsize=10_000)
+def _values(reader: EventReader, path: str) -> Callable[[Event], list[object]]:
+    return reader.values(path)
+
+
+def _plain(text: str) -> str:
+    """Return the text in a form that can be stored, long ones cut and still distinct."""
+    encoded = text.encode("utf-8", "replace")
+    if len(text) > _MAX_CHARACTERS:
+        return f"{encoded.decode()[:_MAX_CHARACTERS]}…{content_hash(encoded)}"
+    return encoded.decode()
+
+
+def _finding_uid(rule_uid: str, told: Told) -> str:
+    period = (_EPOCH + told.telling.period_us * _US).replace(tzinfo=UTC)
+    return derive("fnd", rule_uid, _dedup_key(told.group), period.isoformat())
+
+
+def _dedup_key(group: Sequence[str]) -> str:
+    key = "|".join(group)
+    if len(key) <= _MAX_KEY_CHARACTERS:
+        return key
+    return f"{key[:_MAX_KEY_CHARACTERS]}…{content_hash(key.encode())}"
+
+
+def _match_rows(told: Told) -> list[dict[str, object]]:
+    uid = _finding_uid(told.plan.uid, told)
+    return [
+        {
+            "finding_uid": uid,
+            "rule_uid": told.plan.uid,
+            "event_uid": each.uid,
+            "event_time": _EPOCH + each.time_us * _US,
+        }
+        for each in told.telling.events
+    ]
+
+
+def _finding_row(rule: Rule, told: Told, alert_from: datetime) -> dict[str, object]:
+    telling = told.telling
+    closing = _who(telling.closing, rule.uid)
+    people = [closing, *(_who(each, rule.uid) for each in telling.events)]
+    times = [each.time_us for each in telling.events]
+    last_time = _EPOCH + max(times) * _US
+    accounts = [telling.closing.account, *(each.account for each in telling.events)]
+    return {
+        "uid": _finding_uid(rule.uid, told),
+        "class_uid": DETECTION_FINDING,
+        "rule_uid": rule.uid,
+        "rule_title": rule.title,
+        "rule_type": rule.kind,
+        "source": telling.closing.source,
+        "severity_id": rule.severity_id,
+        "is_alert": last_time >= alert_from,
+        "title": rule.title,
+        "description": rule.description,
+        "dedup_key": _dedup_key(told.group),
+        "period_start": _EPOCH + telling.period_us * _US,
+        "first_time": _EPOCH + min(times) * _US,
+        "last_time": last_time,
+        "match_count": len(telling.events),
+        "entity": _entity_row(closing.entity),
+        "links": link_rows((each.entity, each.links) for each in people),
+        "account": next((each for each in accounts if each), None),
+        "tactics": list(rule.tactics),
+        "techniques": list(rule.techniques),
+        "event_uids": [each.uid for each in telling.events],
+        "context": _context(told),
+    }
+
+
+def _who(sighting: state.Sighting, uid: str) -> state.Persona:
+    nobody = state.Persona(Entity("source", sighting.source))
+    return sighting.personas.get(uid) or sighting.personas.get("") or nobody
+
+
+def _entity_row(entity: Entity) -> Mapping[str, str]:
+    return {"type": entity.type, "uid": entity.uid, "name": entity.name}
+
+
+def _context(told: Told) -> str:
+    """Return as JSON why it is a finding: group, value, and when each rule matched."""
+    plan, telling = told.plan, told.telling
+    correlation = plan.correlation
+    names = {number: uid for uid, number in plan.bits.items()}
+    counts: Counter[str] = Counter()
+    times: dict[str, list[int]] = {}
+    for sighting in telling.window:
+        for number, uid in names.items():
+            if sighting.steps >> number & 1:
+                counts[uid] += 1
+                times.setdefault(uid, []).append(sighting.time_us)
+    said: dict[str, object] = {
+        "correlation": correlation.kind,
+        "group": dict(zip(correlation.group_by, told.group, strict=True)),
+        "value": telling.value,
+        "condition": str(correlation),
+        "timespan_seconds": plan.span_us // 1_000_000,
+        "rules": {
+            uid: {
+                "events": counts[uid],
+                "first": (_EPOCH + min(found) * _US).isoformat() + "Z",
+                "last": (_EPOCH + max(found) * _US).isoformat() + "Z",
+            }
+            for uid, found in sorted(times.items())
+        },
+    }
+    if telling.usual is not None:
+        said["usual"] = round(telling.usual, 3)
+    return msgspec.json.encode(said).decode()
