@@ -10,8 +10,9 @@ from pathlib import Path
 from tocsin.collect import Source
 from tocsin.errors import ContentError, Problem, SettingsError, TocsinError
 from tocsin.ocsf import EVERYTHING
-from tocsin.run import feeds
+from tocsin.run import feeds, suppressing
 from tocsin.run.health import Checked, disk, examine
+from tocsin.run.notice import noticed
 from tocsin.run.wiring import RuleChoice, load_mappings, load_rules, rules_of
 from tocsin.settings import Settings
 from tocsin.settings.feeds import FileFeed
@@ -45,7 +46,9 @@ def diagnose(settings: Settings) -> Iterator[Checked]:
     """Look at settings, content, data folder, disk, clock and every feed, one after the other."""
     examinations: dict[str, Callable[[], str]] = {
         "content": lambda: _content(settings),
+        "rules in force": lambda: _rules_in_force(settings),
         "data folder": lambda: _data_folder(settings),
+        "suppressions": lambda: _suppressions(settings),
         "disk": lambda: disk(settings),
         "clock": lambda: _clock(settings),
         "rule worker": _worker,
@@ -73,6 +76,16 @@ def _content(settings: Settings) -> str:
     return f"{len(load_rules(rules_of(settings), settings).rules)} rules, all files sound"
 
 
+def _rules_in_force(settings: Settings) -> str:
+    found = noticed(settings.data)
+    if found is None:
+        return "no Tocsin runs on the data folder; `tocsin up` reads the rules"
+    told = f"{found.rules} rules, version {found.version}, read {found.since:%Y-%m-%d %H:%M:%S} UTC"
+    if found.problems:
+        raise TocsinError("; ".join([*found.problems, told]))
+    return told
+
+
 def _data_folder(settings: Settings) -> str:
     if Store.kind(settings.data) is None:
         return f"{settings.data} does not exist yet; `tocsin up` makes it"
@@ -82,6 +95,15 @@ def _data_folder(settings: Settings) -> str:
             raise TocsinError(f"{damages[0].what}; {damages[0].remedy}")
         figures = store.maintenance.figures()
     return f"{figures.events} events, {figures.incidents} incidents; `tocsin fsck` looks deeper"
+
+
+def _suppressions(settings: Settings) -> str:
+    now = datetime.now(UTC)
+    if Store.kind(settings.data) is None:
+        return "none"
+    with Store.open(settings.data, demo=Store.kind(settings.data) == "demo") as store:
+        count = len(store.suppressions.in_force(now))
+        return "; ".join([f"{count} in force", *suppressing.attention(store, now)])
 
 
 def _clock(settings: Settings) -> str:

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING
 
 from tocsin.collect import Listener, Outcome, Receiver, Tls, receiver_app
 from tocsin.errors import TocsinError
-from tocsin.isolate import RuleWorker
 from tocsin.ocsf import RawBatch
-from tocsin.run import feeds
+from tocsin.run import feeds, suppressing
 from tocsin.run import log as logs
 from tocsin.run.demo import demo_sources
 from tocsin.run.feeding import Feeder
@@ -22,11 +21,12 @@ from tocsin.run.health import Health, SilenceWatch
 from tocsin.run.memory import keep_small
 from tocsin.run.metrics import Meter, Metric
 from tocsin.run.queue import TurnQueue
-from tocsin.run.shown import ShownRule, shown_rules
+from tocsin.run.reloading import Reloader, Reread
+from tocsin.run.shown import ShownRule
 from tocsin.run.tools import Tools
 from tocsin.run.turning import Turner
 from tocsin.run.upkeep import Upkeep
-from tocsin.run.wiring import LoadedRules, load_mappings, load_rules, load_tools, rules_of
+from tocsin.run.wiring import LoadedRules, load_mappings
 from tocsin.settings import Settings
 from tocsin.store import Store
 
@@ -51,20 +51,18 @@ class Running:
     Attributes:
         settings: as loaded.
         store: open for as long as this runs.
-        rules: in force, with the problems of the files that are not.
+        reloader: the rules in force, replaced whenever their files change.
         is_demo: whether the demo's sources run, and no others.
         log_file: where the log goes when the terminal is kept free; else `None`.
     """
 
     settings: Settings
     store: Store
-    rules: LoadedRules
-    tools: Tools
+    reloader: Reloader
     is_demo: bool
     queue: TurnQueue
     meter: Meter
     stopping: threading.Event
-    worker: RuleWorker
     turner: Turner
     feeders: tuple[Feeder, ...]
     upkeep: Upkeep
@@ -72,11 +70,16 @@ class Running:
     log_file: Path | None = None
     _threads: list[threading.Thread] = field(default_factory=list)
     _pages: "Listener | None" = None
-    _shown: tuple[ShownRule, ...] = ()
 
-    def __post_init__(self) -> None:
-        """Prepare once what pages ask for often."""
-        self._shown = shown_rules(self.rules, self.tools.rules)
+    @property
+    def rules(self) -> LoadedRules:
+        """The rules in force, with the problems of the files that are not."""
+        return self.reloader.current.loaded
+
+    @property
+    def tools(self) -> Tools:
+        """What turns work with at present."""
+        return self.reloader.current.tools
 
     def __enter__(self) -> "Running":
         return self
@@ -102,7 +105,7 @@ class Running:
 
     def shown_rules(self) -> tuple[ShownRule, ...]:
         """Return the rules in force with all that a page tells of them."""
-        return self._shown
+        return self.reloader.current.shown
 
     def health(self) -> Health:
         """Return whether turns run, and what is wrong."""
@@ -116,8 +119,10 @@ class Running:
         is_fresh = last is not None and utc_now() - last < _STALE_TURN
         if not (turning and is_fresh):
             problems.append("the thread of turns does not move; restart Tocsin and see the log")
+        problems += suppressing.attention(self.store, utc_now())
         is_ready = turning and is_fresh and not self.turner.problem
-        return Health(is_ready, (*problems, *self.upkeep.problems()))
+        more = (*self.upkeep.problems(), *self.reloader.problems())
+        return Health(is_ready, (*problems, *more))
 
     def metrics(self) -> Sequence[Metric]:
         """Return what only the running pipeline knows."""
@@ -144,22 +149,23 @@ class Running:
         for thread in self._threads:
             thread.join(_STOP_SECONDS)
         self.queue.fail(self.queue.take(0.0))
-        self.worker.close()
+        self.reloader.close()
         self.store.close()
         log.info("stopped")
 
     def _work(self) -> list[tuple[str, Callable[[], None]]]:
         work: list[tuple[str, Callable[[], None]]] = [("turns", self.turner.run)]
         work += [(f"feed-{feeder.feed}", feeder.run) for feeder in self.feeders]
-        return [*work, ("upkeep", self.upkeep.run)]
+        return [*work, ("upkeep", self.upkeep.run), ("rules", self.reloader.run)]
 
 
-def start(settings: Settings, *, demo: bool = False) -> Running:
+def start(settings: Settings, *, demo: bool = False, reread: Reread | None = None) -> Running:
     """Open the store, load the content, start all threads and the receivers.
 
     Args:
         settings: loaded.
         demo: play the demo's story into a folder of its own instead of reading the feeds.
+        reread: gives the settings anew, for when somebody asks to reload the rules.
 
     Raises:
         TocsinError: settings, content or the store cannot be used; the text says what to do.
@@ -173,7 +179,7 @@ def start(settings: Settings, *, demo: bool = False) -> Running:
     )
     log_file = logs.configure(settings.log_level, store.folder)
     try:
-        running = _assemble(settings, store, demo)
+        running = _assemble(settings, store, demo, reread)
         running.log_file = log_file
     except TocsinError:
         store.close()
@@ -186,26 +192,23 @@ def start(settings: Settings, *, demo: bool = False) -> Running:
     return running
 
 
-def _assemble(settings: Settings, store: Store, demo: bool) -> Running:
+def _assemble(settings: Settings, store: Store, demo: bool, reread: Reread | None) -> Running:
     stopping = threading.Event()
-    worker = RuleWorker()
-    loaded = load_rules(rules_of(settings), settings)
-    tools = load_tools(settings, loaded, worker, load_mappings())
+    mappings = load_mappings()
+    reloader = Reloader(settings, mappings, stopping, reread)
     queue, meter = TurnQueue(), Meter()
-    sources = demo_sources(stopping) if demo else feeds.pulled(settings, tools.mappings, stopping)
+    sources = demo_sources(stopping) if demo else feeds.pulled(settings, mappings, stopping)
     watch = SilenceWatch(settings, store)
-    receiving = () if demo else feeds.receivers(settings, tools.mappings)
+    receiving = () if demo else feeds.receivers(settings, mappings)
     return Running(
         settings=settings,
         store=store,
-        rules=loaded,
-        tools=tools,
+        reloader=reloader,
         is_demo=demo,
         queue=queue,
         meter=meter,
         stopping=stopping,
-        worker=worker,
-        turner=Turner(queue, store, lambda: tools, utc_now, watch.findings, meter, stopping),
+        turner=Turner(queue, store, reloader.tools, utc_now, watch.findings, meter, stopping),
         feeders=tuple(Feeder(each.feed, each.source, queue, store, stopping) for each in sources),
         upkeep=Upkeep(settings, store, stopping, utc_now),
         receivers=_receivers(settings, receiving, queue, meter),

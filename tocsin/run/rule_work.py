@@ -14,6 +14,7 @@ from tocsin.isolate import RuleWorker
 from tocsin.ocsf import RawBatch, from_rows, schemas
 from tocsin.run import content
 from tocsin.run.backtest import Asked, Backtest, RuleTested, backtest
+from tocsin.run.notice import Noticed, ask_to_reload, noticed
 from tocsin.run.wiring import RuleChoice, load_mappings, load_rules, log_sources
 from tocsin.settings import Settings
 
@@ -21,13 +22,16 @@ __all__ = [
     "Asked",
     "Backtest",
     "ExampleTested",
+    "Noticed",
     "RuleTested",
     "RulesChecked",
+    "ask_to_reload",
     "backtest",
     "check_examples",
     "check_rules",
     "list_rules",
     "normalize_record",
+    "noticed",
 ]
 
 
@@ -101,8 +105,12 @@ def check_examples(
     """Run every example of the chosen rules as in production: laid over a record, normalized."""
     loaded = load_rules(choice, settings)
     bindings = log_sources(settings)
-    alone = [rule for rule in loaded.rules if _stands_alone(rule)]
-    others = [rule for rule in loaded.rules if not _stands_alone(rule)]
+    # Correlations are tested together with the rules that they refer to.
+    referred = {
+        uid for rule in loaded.rules if rule.correlation for uid in rule.correlation.references
+    }
+    alone = [rule for rule in loaded.rules if _stands_alone(rule) and rule.uid not in referred]
+    others = [rule for rule in loaded.rules if not _stands_alone(rule) or rule.uid in referred]
     # Two workers at once for tests that need no mapping: these are the folders of thousands.
     with ThreadPoolExecutor(1, thread_name_prefix="tests") as beside:
         half = beside.submit(_examples_of, alone[1::2], loaded.surroundings, bindings)
@@ -113,7 +121,8 @@ def check_examples(
 
 
 def _stands_alone(rule: detect.Rule) -> bool:
-    return rule.condition is None and all(example.is_complete for example in rule.examples)
+    is_python = rule.condition is None and rule.correlation is None
+    return is_python and all(example.is_complete for example in rule.examples)
 
 
 def _examples_of(

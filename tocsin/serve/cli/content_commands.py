@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from tocsin.serve.cli import rules_backtest_commands
+from tocsin.serve.cli import rules_backtest_commands, rules_reload_commands
 from tocsin.serve.cli.options import (
     ConfigOption,
     OutputOption,
@@ -29,7 +29,8 @@ BesideOption = Annotated[bool, typer.Option("--with-builtin", help="The built-in
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this file."""
-    rules_backtest_commands.add_to(rules)
+    for commands in (rules_backtest_commands, rules_reload_commands):
+        commands.add_to(rules)
     app.add_typer(rules, name="rules", help="What detects.")
 
 

@@ -51,7 +51,10 @@ def up(
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    with start(settings, demo=demo) as running:
+    # Until there are rules to read again, the signal must not end the process.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    with start(settings, demo=demo, reread=lambda: settings_for(config, data)) as running:
+        signal.signal(signal.SIGHUP, lambda *_: running.reloader.ask())
         address = running.serve(create_app(console_for(running)))
         _greet(running, address)
         stop.wait()
