@@ -5,6 +5,7 @@ of fields, modifiers and conditions stay as they are; texts get a tail that no o
 """
 
 import copy
+import re
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from typing import TypeAlias
@@ -14,6 +15,7 @@ Keep: TypeAlias = Callable[[str, str, int], bool]
 """Whether a literal stays: given the field, the literal and the number of the variant."""
 
 _WORDS = ("condition", "timeframe")
+_FLAGS = re.compile(r"\(\?[a-z]+\)")
 _NOT_TEXT = frozenset({"exists", "fieldref", "gt", "gte", "lt", "lte"})
 
 
@@ -73,7 +75,9 @@ def _other_text(text: str, key: str, number: int, keep: Keep) -> str:
         return text
     tail = blake2b(f"{field} {text} {number}".encode(), digest_size=3).hexdigest()
     if "re" in modifiers:
-        return f"(?:{text}){tail}"
+        flags = _FLAGS.match(text)
+        start = flags.end() if flags else 0
+        return f"{text[:start]}(?:{text[start:]}){tail}"
     if "cidr" in modifiers:
         return f"10.{number >> 8 & 255}.{number & 255}.0/24"
     stem = text.rstrip("*")

@@ -1,14 +1,24 @@
 """Rules about started processes, of our own: substrings in command lines that are all different.
 
 Each line below is one rule: what it is about, the end of the program's path, literals of which one
-must be in the command line, and literals that must all be in it. Variants change the literals of
+must be in the command line, and literals that must all be in it. They take turns in five shapes,
+two of which ask for no program, and one for a pattern. Variants change the literals of
 the command line that are long enough to tell something, and every fourth variant the program too,
 so that, as in published sets, many rules share a program and short literals.
 """
 
+import re
+
 from benchmarks.detection.mutation import Document, multiplied, uuid_of
 
 _SHORTEST_CHANGED = 6
+_CONDITIONS = (
+    "program and line and not by_installer",
+    "line",
+    "program and line",
+    "pattern and not by_installer",
+    "line and not by_installer",
+)
 _RULES: tuple[tuple[str, str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("A download by the certificate tool", "certutil.exe", ("urlcache", "verifyctl"), ("http",)),
     ("Text is decoded by the certificate tool", "certutil.exe", ("-decode", "/decodehex"), ()),
@@ -60,7 +70,9 @@ _RULES: tuple[tuple[str, str, tuple[str, ...], tuple[str, ...]], ...] = (
 
 def process_documents(count: int) -> list[Document]:
     """Return that many rules about started processes."""
-    return multiplied([_document(*each) for each in _RULES], count, _keeps)
+    return multiplied(
+        [_document(number, *each) for number, each in enumerate(_RULES)], count, _keeps
+    )
 
 
 def programs() -> tuple[str, ...]:
@@ -73,11 +85,20 @@ def suspects() -> tuple[tuple[str, tuple[str, ...]], ...]:
     return tuple((program, (some[0], *every)) for _, program, some, every in _RULES)
 
 
-def _document(title: str, program: str, some: tuple[str, ...], every: tuple[str, ...]) -> Document:
-    image = {"Image|endswith": f"\\{program}"}
-    selection: dict[str, object] = {"CommandLine|contains": list(some)}
+def _document(
+    number: int, title: str, program: str, some: tuple[str, ...], every: tuple[str, ...]
+) -> Document:
+    line: Document = {"CommandLine|contains": [*some, *_more(title, number)]}
     if every:
-        selection["CommandLine|contains|all"] = list(every)
+        line["CommandLine|contains|all"] = list(every)
+    parts: Document = {
+        "program": [{"Image|endswith": f"\\{program}"}, {"OriginalFileName": program}],
+        "line": line,
+        "pattern": {"CommandLine|re": f"(?i){'.{0,40}'.join(map(re.escape, (*every, some[0])))}"},
+        "by_installer": {"ParentImage|endswith": ["\\TrustedInstaller.exe", "\\ccmexec.exe"]},
+    }
+    condition = _CONDITIONS[number % len(_CONDITIONS)]
+    used = {name: part for name, part in parts.items() if name in condition.split()}
     return {
         "title": title,
         "id": uuid_of(title),
@@ -85,13 +106,17 @@ def _document(title: str, program: str, some: tuple[str, ...], every: tuple[str,
         "description": f"{title}.",
         "logsource": {"product": "windows", "category": "process_creation"},
         "detection": {
-            "program": image,
-            "line": selection,
-            "by_installer": {"ParentImage|endswith": "\\TrustedInstaller.exe"},
-            "condition": "program and line and not by_installer",
+            **used,
+            "condition": condition,
         },
         "level": "medium",
     }
+
+
+def _more(title: str, number: int) -> list[str]:
+    """Return more literals, as many as published rules of this kind have."""
+    words = [word.lower() for word in title.split() if len(word) > 3]
+    return [f"{'-/'[place % 2]}{word}{number}" for place, word in enumerate(words * 2)]
 
 
 def _keeps(field: str, literal: str, number: int) -> bool:

@@ -15,7 +15,7 @@ from tocsin.detect.rule_set import SourceEngine
 
 RULE_COUNTS = (FEW, MANY, MOST)
 _BATCH = 10_000
-_MOST_EVENTS = 100_000
+_MOST_EVENTS, _QUICK_EVENTS = 100_000, 10_000
 
 
 @dataclass
@@ -71,7 +71,7 @@ def measured(workplace: Workplace) -> Rates:
 
 
 def _measure(workplace: Workplace) -> Rates:
-    rates = Rates(min(workplace.events, _MOST_EVENTS))
+    rates = Rates(_QUICK_EVENTS if workplace.is_quick else _MOST_EVENTS)
     for name in event_sets.CLOUDTRAIL_SETS:
         texts = workplace.texts(name, rates.events)
         for count in RULE_COUNTS:

@@ -20,6 +20,7 @@ RULE = {
         "selection": {
             "eventName": "StopLogging",
             "a|re": "^x$",
+            "g|re": "(?i)y",
             "b|cidr": "192.0.2.0/24",
             "c|exists": True,
             "d|fieldref": "e",
@@ -44,6 +45,7 @@ def test_a_variant_changes_literals_and_nothing_else():
     assert selection["eventName"].startswith("StopLogging")
     assert selection["eventName"] != "StopLogging"
     assert selection["a|re"].startswith("(?:^x$)")
+    assert selection["g|re"].startswith("(?i)(?:y)")
     assert selection["b|cidr"] == "10.0.3.0/24"
     assert (selection["c|exists"], selection["d|fieldref"]) == (True, "e")
     assert selection["f"][0].startswith("end")
