@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.detect.rules import HEAD, UID, sigma
+from tests.detect.rules import HEAD, UID, detected, sigma
+from tests.detect.tables import event_table
 from tocsin.conditions import holds
 from tocsin.detect import parse_rules
 
@@ -70,3 +71,143 @@ def test_repeat_lies_over_the_document_before_and_reset_forgets():
     assert len(result.rules) == 2
     assert result.problems
     assert all(problem.location.line > 1 for problem in result.problems)
+
+
+@pytest.mark.parametrize(
+    ("tail", "words"),
+    [("status: unsupported\n", "cannot be used"), ("taxonomy: acme\n", "taxonomy acme is not")],
+)
+def test_a_rule_that_speaks_against_itself_is_read_with_a_warning(tail, words):
+    result = parse_rules({"x.yml": sigma(SOUND, tail=tail)})
+
+    (problem,) = result.problems
+    assert problem.is_warning and problem.location.line == 9
+    assert words in str(problem)
+    assert len(result.rules) == 1
+
+
+def counted(aggregation, timeframe="5m"):
+    parts = "s: {a: x}\nt: {b: y}\nu: {c: z}\n"
+    return parse_rules(
+        {"x.yml": sigma(f"{parts}condition: s | {aggregation}\ntimeframe: {timeframe}")}
+    )
+
+
+@pytest.mark.parametrize(
+    ("aggregation", "today"),
+    [
+        ("count() > 5", "{type: event_count, rules: [E], timespan: 5m, condition: {gt: 5}}"),
+        (
+            "count() by user>=5",
+            "{type: event_count, rules: [E], group-by: [user], timespan: 5m, condition: {gte: 5}}",
+        ),
+        (
+            "count(dst.port) by src, user > 10",
+            "{type: value_count, rules: [E], group-by: [src, user], timespan: 5m,"
+            " condition: {field: dst.port, gt: 10}}",
+        ),
+        (
+            "COUNT() BY a < 3",
+            "{type: event_count, rules: [E], group-by: [a], timespan: 5m, condition: {lt: 3}}",
+        ),
+        (
+            "count() by a = 3",
+            "{type: event_count, rules: [E], group-by: [a], timespan: 5m, condition: {eq: 3}}",
+        ),
+        (
+            "sum(bytes) by host > 1.5",
+            "{type: value_sum, rules: [E], group-by: [host], timespan: 5m,"
+            " condition: {field: bytes, gt: 1.5}}",
+        ),
+        (
+            "avg(bytes) <= 7",
+            "{type: value_avg, rules: [E], timespan: 5m, condition: {field: bytes, lte: 7}}",
+        ),
+        ("near t and u", "{type: temporal, rules: [E 1, E 2, E 3], timespan: 5m}"),
+    ],
+)
+def test_an_aggregation_becomes_a_correlation_and_the_warning_shows_it(aggregation, today):
+    result = counted(aggregation)
+
+    (problem,) = result.problems
+    shown = today.replace("E", f"{UID} events")
+    assert str(problem) == (
+        f"x.yml:9: warning: aggregations are deprecated; write `correlation: {shown}`"
+    )
+    *events, correlation = result.rules
+    assert (correlation.uid, correlation.severity_id) == (UID, 4)
+    assert correlation.correlation is not None
+    assert [rule.condition is None for rule in events] == [False] * len(events)
+
+
+def test_what_is_near_keeps_its_searches_apart():
+    first, second, third, _ = counted("near t and u").rules
+
+    found = [
+        [holds(rule.condition, event) for rule in (first, second, third)]
+        for event in ({"a": "x"}, {"b": "y"}, {"c": "z"})
+    ]
+    assert found == [[True, False, False], [False, True, False], [False, False, True]]
+
+
+@pytest.mark.parametrize(
+    ("aggregation", "today", "matching"),
+    [
+        ("max(size) by host > 5", "size|gt: 5", 6),
+        ("max(size) >= 5", "size|gte: 5", 5),
+        ("min(size) < 5", "size|lt: 5", 4),
+        ("min(size) by host <= 5", "size|lte: 5", 5),
+    ],
+)
+def test_an_extreme_that_one_event_decides_needs_no_correlation(aggregation, today, matching):
+    result = counted(aggregation)
+
+    (rule,) = result.rules
+    assert f"write `{today}`" in str(result.problems[0])
+    events = [{"a": "x", "size": matching}, {"a": "x", "size": 10 - matching}, {"size": matching}]
+    assert [holds(rule.condition, event) for event in events][::2] == [True, False]
+    assert holds(rule.condition, {"a": "x"}) is False
+
+
+@pytest.mark.parametrize(
+    "aggregation",
+    [
+        *("max(size) < 5", "min(size) > 5", "near t and not u", "near t or u", "count()"),
+        *("count() by > 5", "median(x) > 5", "count(a b) > 5", "sum() > 5", "", "count() > x"),
+    ],
+)
+def test_what_cannot_be_said_today_is_refused_with_the_form_of_today(aggregation):
+    result = counted(aggregation)
+
+    refused = [problem for problem in result.problems if not problem.is_warning]
+    assert result.rules == ()
+    assert len(refused) == 1
+    assert "write a correlation rule, as in `correlation: {type: event_count" in str(refused[0])
+
+
+def test_a_count_without_a_time_is_refused():
+    result = parse_rules({"x.yml": sigma("s: {a: x}\ncondition: s | count() > 5")})
+
+    assert result.rules == ()
+    assert "timespan: 5m" in str(result.problems[0])
+
+
+def test_an_old_count_counts():
+    rules = parse_rules(
+        {
+            "x.yml": sigma(
+                "s: {eventName: ListBuckets}\n"
+                "condition: s | count() by userIdentity.userName > 2\ntimeframe: 10m"
+            )
+        }
+    ).rules
+    call = {"eventName": "ListBuckets"}
+    alice = call | {"userIdentity": {"userName": "alice"}}
+    bob = call | {"userIdentity": {"userName": "bob"}}
+
+    few = detected(rules, event_table(alice, bob, alice, bob))
+    many = detected(rules, event_table(alice, bob, alice, alice))
+    slow = detected(rules, event_table(alice, alice, alice, minutes=[0, 6, 12]))
+
+    assert [found.findings.num_rows for found in (few, many, slow)] == [0, 1, 0]
+    assert many.findings["rule_uid"].to_pylist() == [UID]

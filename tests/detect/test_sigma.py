@@ -317,7 +317,7 @@ SOUND = "s: {a: x}\ncondition: s"
         (sigma("s:\n  a|re: '('\ncondition: s"), 7, "missing )"),
         (sigma("s:\n  a|re: 5\ncondition: s"), 7, "put it in quotes"),
         (sigma("s:\n  a|cidr: 10.0.0.0/99\ncondition: s"), 7, "CIDR"),
-        (sigma("s:\n  a|gt: x\ncondition: s"), 7, "SigmaGreaterThanModifier"),
+        (sigma("s:\n  a|gt: x\ncondition: s"), 7, "needs a number"),
         (sigma("s:\n  a|expand: '%x%'\ncondition: s"), 7, "placeholder %x%"),
         (sigma("s:\n  a|expand: '%organization.x%'\ncondition: s"), 7, "organization.accounts"),
         (sigma(SOUND, tail="tocsin: {example_values: {x: y}}\n"), 8, "must be a list"),

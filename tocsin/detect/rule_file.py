@@ -53,22 +53,31 @@ def read_documents(
 ) -> RuleFile:
     """Read Sigma documents of one file that has this text."""
     # pySigma is loaded here: most commands never read a rule.
-    from tocsin.detect.formats import sigma, sigma_correlation, sigma_deprecated, sigma_filter
+    from tocsin.detect.formats import (
+        sigma,
+        sigma_aggregation,
+        sigma_correlation,
+        sigma_deprecated,
+        sigma_filter,
+    )
 
     rules: list[Rule] = []
     filters: list[Filter] = []
     problems: list[Problem] = []
-    for document in sigma_deprecated.collected(documents):
-        if sigma_filter.is_filter(document):
-            sieve, found = sigma_filter.read(document, text, path, adaptation)
-            filters += [sieve] if sieve else []
-        elif sigma_correlation.is_correlation(document):
-            rule, found = sigma_correlation.read(document, text, path)
+    for written in sigma_deprecated.collected(documents):
+        modern, warnings = sigma_aggregation.converted(written, path)
+        problems += warnings
+        for document in modern:
+            rule: Rule | None = None
+            if sigma_filter.is_filter(document):
+                sieve, found = sigma_filter.read(document, text, path, adaptation)
+                filters += [sieve] if sieve else []
+            elif sigma_correlation.is_correlation(document):
+                rule, found = sigma_correlation.read(document, text, path)
+            else:
+                rule, found = sigma.read(document, text, path, adaptation)
             rules += [rule] if rule else []
-        else:
-            rule, found = sigma.read(document, text, path, adaptation)
-            rules += [rule] if rule else []
-        problems += found
+            problems += found
     return RuleFile(tuple(rules), tuple(filters), tuple(problems))
 
 

@@ -1,5 +1,6 @@
 """Read Sigma's condition expression: `selection and not 1 of filter*`."""
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ from sigma.rule.detection import EmptySigmaDetections
 from tocsin.conditions.tree import AllOf, AnyOf, Condition, Not
 from tocsin.detect.document import nearest
 
+_AT = re.compile(r"\(at char ([0-9]+)\)")
 _MAX_CHARACTERS = 4_000
 _MAX_DEPTH = 24
 _FALSE = AnyOf(())
@@ -41,15 +43,27 @@ def read_condition(
     if len(expression) > _MAX_CHARACTERS or _depth(expression) > _MAX_DEPTH:
         raise ValueError(f"the condition is longer than {_MAX_CHARACTERS} characters or too nested")
     if "|" in expression:
-        raise ValueError("aggregations (`|`) left Sigma; write a correlation rule instead")
+        raise ValueError(
+            "what follows `|` is nothing that Sigma has today; write a correlation rule, as in "
+            "`correlation: {type: event_count, rules: [NAME], group-by: [FIELD], timespan: 5m, "
+            "condition: {gt: 5}}`"
+        )
     try:
         tree = SigmaCondition(expression, EmptySigmaDetections()).parse(postprocess=False)
     except (SigmaError, RecursionError) as error:
-        raise ValueError(f"the condition {expression!r} cannot be read: {error}") from error
+        raise ValueError(f"the condition {expression!r} cannot be read{_where(error)}") from error
     condition = _Expression(parts, dropped).converted(tree)
     if condition is None:
         raise ValueError(f"pipelines leave nothing of the condition {expression!r}")
     return condition
+
+
+def _where(error: Exception) -> str:
+    """Return where the expression goes wrong, without the words of the parser."""
+    found = _AT.search(str(error))
+    if "found end of text" in str(error) or not found:
+        return ": it ends where a name should stand"
+    return f" from character {int(found[1]) + 1} on"
 
 
 def _depth(expression: str) -> int:

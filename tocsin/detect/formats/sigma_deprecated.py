@@ -19,6 +19,7 @@ def modernized(reading: Reading, found: dict[str, YamlValue]) -> dict[str, YamlV
     changed = dict(found)
     for key in ("date", "modified"):
         _check_date(reading, found.get(key), key)
+    _check_use(reading, found)
     if isinstance(found.get("references"), str):
         reading.warn("`references` is a list; one text is deprecated", "references")
         changed["references"] = [found["references"]]
@@ -51,6 +52,16 @@ def collected(documents: Iterable[Document]) -> Iterator[Document]:
 def _check_date(reading: Reading, value: YamlValue, key: str) -> None:
     if isinstance(value, str) and _DATE.match(value):
         reading.warn(f"the date {value} is deprecated; write {value.replace('/', '-')}", key)
+
+
+def _check_use(reading: Reading, found: dict[str, YamlValue]) -> None:
+    """Warn of rules that say of themselves that they cannot be used as they are."""
+    if found.get("status") == "unsupported":
+        reading.warn("its status says that the rule cannot be used in its current state", "status")
+    taxonomy = found.get("taxonomy")
+    if isinstance(taxonomy, str) and taxonomy.lower() != "sigma":
+        message = f"the taxonomy {taxonomy} is not Sigma's; map its words with a pipeline"
+        reading.warn(message, "taxonomy")
 
 
 def _tags(reading: Reading, value: YamlValue) -> YamlValue:

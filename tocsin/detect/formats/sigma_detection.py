@@ -14,7 +14,8 @@ from sigma.rule.detection import SigmaDetection
 from tocsin.conditions.tree import AnyOf, Condition
 from tocsin.detect.document import Reading
 from tocsin.detect.formats.sigma_condition import read_condition
-from tocsin.detect.formats.sigma_item import Part, all_of, any_of, condition_of, read_item
+from tocsin.detect.formats.sigma_item import Part, all_of, any_of, read_item
+from tocsin.detect.formats.sigma_meaning import condition_of
 from tocsin.detect.placeholders import Placeholders
 from tocsin.errors import Problem, RuleError
 from tocsin.ocsf.yaml_text import YamlValue
@@ -125,6 +126,8 @@ class DetectionReader:
 
     def _item(self, key: str, value: YamlValue, *path: str | int) -> Part | None:
         may_be_unknown = self.process is not None
+        if isinstance(value, list):
+            self._check_list(value, *path)
         with self.reading.collecting():
             try:
                 part = read_item(key, value, self.placeholders, may_be_unknown=may_be_unknown)
@@ -135,6 +138,13 @@ class DetectionReader:
                 raise RuleError(message, self.reading.location(*path)) from error
             return part
         return None
+
+    def _check_list(self, value: list[YamlValue], *path: str | int) -> None:
+        if not value:
+            self.reading.warn("no value means null here; write `null`, or values", *path)
+        elif None in value and len(value) > 1:
+            message = "null in a list of values; the specification wants a selection of its own"
+            self.reading.warn(message, *path)
 
 
 def _if_whole(parts: Sequence[Part | None], joined: Callable[[list[Part]], Part]) -> Part | None:
