@@ -103,6 +103,8 @@ def conclude(
         is_alone = not is_merging and sighting.rule.threshold <= 1
         key = sighting.finding_uid, sighting.event_uid if is_alone else ""
         groups.setdefault(key, []).append(sighting)
+    if not groups:
+        return Concluded([], [], [], windows)
     matches: list[dict[str, object]] = []
     findings: list[dict[str, object]] = []
     changed: dict[str, Window] = {}

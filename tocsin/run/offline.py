@@ -4,11 +4,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
 
 from tocsin import detect, normalize, plugins
 from tocsin.collect import Source
 from tocsin.isolate import RuleWorker
-from tocsin.ocsf import RawBatch, findings, output
+from tocsin.ocsf import RawBatch, findings, output, schemas
 from tocsin.run.recognition import recognize
 from tocsin.run.wiring import RuleChoice, load_mapping, load_mappings, load_rules, log_sources
 from tocsin.settings import Settings
@@ -137,25 +140,70 @@ def _findings_of(
     worker: RuleWorker,
 ) -> Iterator[dict[str, object]]:
     windows = detect.Windows()
+    gathered = Gathered()
     with worker:
         for normalized in prepared:
             now = datetime.now(UTC)
             detected = detect.evaluate(rules, normalized.events, windows, now, worker)
             windows = detected.windows
-            for finding in _told(detected, normalized):
+            alone = gathered.keep(detected.findings)
+            for finding in _told(alone, normalized.events):
                 run.counts["findings"] += 1
                 yield finding
+        # The files are read: time goes on without events, and what waits for its end is decided.
+        nothing = schemas.EVENT_COLUMNS.empty_table()
+        now = datetime.now(UTC)
+        detected = detect.evaluate(rules, nothing, windows.at_rest(), now, worker)
+        gathered.keep(detected.findings)
+    for finding in _told(gathered.rows(), nothing):
+        run.counts["findings"] += 1
+        yield finding
 
 
-def _told(
-    detected: detect.Detected, normalized: normalize.Normalized
-) -> Iterator[dict[str, object]]:
+class Gathered:
+    """Findings of correlations over all batches: one for each group and period."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, dict[str, Any]] = {}
+
+    def keep(self, found: pa.Table) -> list[dict[str, Any]]:
+        """Take the findings of correlations; return the others."""
+        others = []
+        for row in found.to_pylist():
+            if row["rule_type"] == "Correlation":
+                before = self._rows.get(row["uid"])
+                self._rows[row["uid"]] = _joined(before, row) if before else row
+            else:
+                others.append(row)
+        return others
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return what was taken."""
+        return list(self._rows.values())
+
+
+def _joined(before: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        **before,
+        "context": row["context"],
+        "first_time": min(before["first_time"], row["first_time"]),
+        "last_time": max(before["last_time"], row["last_time"]),
+        "match_count": before["match_count"] + row["match_count"],
+        "event_uids": [*before["event_uids"], *row["event_uids"]],
+        "links": [
+            *before["links"],
+            *(each for each in row["links"] if each not in before["links"]),
+        ],
+    }
+
+
+def _told(rows: Iterable[dict[str, Any]], events: pa.Table) -> Iterator[dict[str, object]]:
     """Yield each finding as OCSF Detection Finding with its events, in order of time."""
-    rows = sorted(detected.findings.to_pylist(), key=lambda row: (row["first_time"], row["uid"]))
+    rows = sorted(rows, key=lambda row: (row["first_time"], row["uid"]))
     if not rows:
         return
-    places = {uid: place for place, uid in enumerate(normalized.events["event_uid"].to_pylist())}
+    places = {uid: place for place, uid in enumerate(events["event_uid"].to_pylist())}
     for row in rows:
         # Of a rule that counts, earlier events came in earlier batches: they are named, not shown.
         at_hand = [places[uid] for uid in row["event_uids"] if uid in places]
-        yield findings.finding_json(row, normalized.events.take(at_hand).to_pylist())
+        yield findings.finding_json(row, events.take(at_hand).to_pylist())

@@ -74,6 +74,9 @@ def turn(
             carried, windows = _carry(one, tools, store, windows, now)
             turns.append(_shared(carried, turns, in_force, tools, store))
             outcomes.append(_outcome(carried))
+        if not prepared:
+            clocked, windows = _clocked(tools, store, windows, now)
+            turns.append(_shared(clocked, turns, in_force, tools, store))
         if extra_findings is not None and extra_findings.num_rows:
             own = _of_our_own(store, extra_findings, now)
             turns.append(_shared(own, turns, in_force, tools, store))
@@ -166,8 +169,19 @@ def _grouping(tools: Tools) -> Callable[..., incidents.Grouped]:
     )
 
 
+def _clocked(
+    tools: Tools, store: Store, windows: detect.Windows, now: datetime
+) -> tuple[Turn, detect.Windows]:
+    """Return what rules find because time has passed: nothing came that should have come."""
+    nothing = schemas.EVENT_COLUMNS.empty_table()
+    detected = detect.evaluate(tools.rules, nothing, windows, now, tools.run_python)
+    turned = _of_our_own(store, detected.findings, now)
+    turned = replace(turned, matches=detected.matches, failures=detected.failures)
+    return turned, detected.windows
+
+
 def _of_our_own(store: Store, findings: pa.Table, now: datetime) -> Turn:
-    """Return a turn without records that carries findings about Tocsin itself."""
+    """Return a turn without records that carries findings which no record of its own explains."""
     batch = RawBatch(
         source="tocsin",
         feed="tocsin",
