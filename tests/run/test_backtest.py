@@ -277,3 +277,69 @@ def test_python_rules_run_and_their_failures_are_told(
     (tested,) = report.rules
     assert tested.tally.matches == 15
     assert list(tested.tally.failures.values()) == [3]
+
+
+COUNTING = """\
+title: Many instances are described
+id: 0a8f3f0e-0000-4000-8000-000000000009
+correlation:
+  type: event_count
+  rules: [{rule}]
+  group-by: [userIdentity.arn]
+  timespan: 10m
+  condition: {{gte: {times}}}
+level: high
+"""
+
+
+def with_correlation(folder: Path, times: int) -> Asked:
+    folder.mkdir(exist_ok=True)
+    (folder / "own.yaml").write_text(rule("DescribeInstances"))
+    text = COUNTING.format(rule="0a8f3f0e-0000-4000-8000-000000000001", times=times)
+    (folder / "many.yaml").write_text(text)
+    return Asked(choice=RuleChoice((folder,), with_builtin=False))
+
+
+@pytest.mark.parametrize(("times", "findings"), [(5, 3), (6, 0)])
+def test_correlations_count_over_all_batches(
+    filled: tuple[Settings, Store],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    times: int,
+    findings: int,
+):
+    settings, store = filled
+    monkeypatch.setattr("tocsin.run.backtest._BATCH_ROWS", 2)
+
+    report = rule_work.backtest(with_correlation(tmp_path / "many", times), settings, store, quiet)
+
+    assert by_uid(report)["0a8f3f0e-0000-4000-8000-000000000009"].tally.findings == findings
+
+
+def test_a_correlation_alone_is_tested_with_what_it_counts(
+    filled: tuple[Settings, Store], tmp_path: Path
+):
+    settings, store = filled
+    uid = "0a8f3f0e-0000-4000-8000-000000000009"
+    asked = replace(with_correlation(tmp_path / "many", 5), uids=(uid,))
+
+    report = rule_work.backtest(asked, settings, store, quiet)
+
+    assert [(each.uid, each.tally.findings) for each in report.rules] == [(uid, 3)]
+
+
+def test_a_new_correlation_that_silences_a_rule_shows_what_goes(
+    filled: tuple[Settings, Store], tmp_path: Path
+):
+    settings, store = filled
+    asked = replace(with_correlation(tmp_path / "many", 5), is_comparing=True)
+    asked = replace(asked, choice=RuleChoice((tmp_path / "many",), with_builtin=True))
+
+    report = rule_work.backtest(asked, settings, store, quiet)
+
+    by_fate = {each.fate: each.difference for each in report.rules}
+    assert by_fate.keys() == {"new", "affected"}
+    new, affected = by_fate["new"], by_fate["affected"]
+    assert new is not None
+    assert affected is not None
+    assert (new.new, affected.gone, affected.new) == (3, 3, 0)

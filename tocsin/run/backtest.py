@@ -5,9 +5,9 @@ against the rules in force the findings that are new, gone or changed. Events ar
 time and findings forgotten once they are over, so that the length of the history does not matter.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 import pyarrow as pa
@@ -15,9 +15,10 @@ import pyarrow as pa
 from tocsin import detect
 from tocsin.errors import Problem, UsageError
 from tocsin.isolate import RuleWorker
-from tocsin.ocsf import EVERYTHING
+from tocsin.ocsf import EVERYTHING, schemas
+from tocsin.run.backtest_plan import Asked, Plan, planned
 from tocsin.run.tally import Difference, Ledger, RuleTally, Sample, days_between
-from tocsin.run.wiring import LoadedRules, RuleChoice, load_rules, log_sources, rules_of
+from tocsin.run.wiring import LoadedRules, log_sources
 from tocsin.settings import Settings
 from tocsin.store import Span, Store
 
@@ -27,37 +28,6 @@ Advance = Callable[[int, int | None], None]
 _BATCH_ROWS = 5_000
 _EVERY_AGE = timedelta(days=365_000)
 _ONE_DAY = timedelta(days=1)
-# What does not change what a rule finds.
-_WORDS: Mapping[str, object] = {
-    "version": "",
-    "examples": (),
-    "example_condition": None,
-    "false_positives": (),
-    "references": (),
-    "status": "",
-    "author": "",
-    "description": "",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What is to be tested.
-
-    Attributes:
-        choice: the rules; `None` for those in force.
-        since, until: of event time, UTC; `None` for all that is stored.
-        source: events of this source only; "" for all.
-        uids: these rules only, even where they are switched off; empty for all.
-        is_comparing: whether to compare with the rules in force.
-    """
-
-    choice: RuleChoice | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-    source: str = ""
-    uids: tuple[str, ...] = ()
-    is_comparing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +35,8 @@ class RuleTested:
     """One rule and what it found; `difference` where two sets of rules are compared.
 
     Attributes:
-        fate: whether the rule is `new`, `changed` or `removed`; "" where nothing is compared.
+        fate: whether the rule is `new`, `changed`, `removed`, or `affected` by a correlation that
+            is; "" where nothing is compared.
         findings_per_day: over the days that have events, at least one.
     """
 
@@ -121,7 +92,7 @@ def backtest(asked: Asked, settings: Settings, store: Store, advance: Advance) -
         UsageError: no such source or rule, or there are no rules to test.
         ContentError: a folder is not there.
     """
-    plan = _planned(asked, settings)
+    plan = planned(asked, settings)
     ledger = Ledger(
         {rule.uid: rule.period for rule in (*plan.before, *plan.rules)},
         is_comparing=asked.is_comparing,
@@ -135,74 +106,6 @@ def backtest(asked: Asked, settings: Settings, store: Store, advance: Advance) -
             sets.append(_ready(before, plan.deployed, stack, is_tested=False))
         seen = _run(sets, ledger, _events(asked, store), advance)
     return _told(plan, ledger, seen)
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """Which rules are run.
-
-    Attributes:
-        tested, deployed: where they came from; `deployed` only where the two are compared.
-        rules: those that are tested.
-        before: those in force that they are compared with.
-        unaltered: how many are the same in both and are not run.
-    """
-
-    tested: LoadedRules
-    deployed: LoadedRules | None
-    rules: tuple[detect.Rule, ...]
-    before: tuple[detect.Rule, ...] = ()
-    unaltered: int = 0
-
-
-def _planned(asked: Asked, settings: Settings) -> _Plan:
-    deployed = load_rules(rules_of(settings), settings) if asked.is_comparing else None
-    if asked.choice is not None:
-        tested = load_rules(asked.choice, settings)
-    else:
-        tested = deployed or load_rules(rules_of(settings), settings)
-    rules = _wanted(tested, asked)
-    if deployed is None:
-        return _Plan(tested, None, rules)
-    return _Plan(tested, deployed, *_differing(tested, deployed, rules))
-
-
-def _wanted(loaded: LoadedRules, asked: Asked) -> tuple[detect.Rule, ...]:
-    """Return the rules to be tested: with folders or names also those that are switched off."""
-    if asked.is_comparing or not (asked.uids or asked.choice):
-        chosen = [rule for rule in loaded.rules if rule.is_enabled]
-    else:
-        chosen = [replace(rule, is_enabled=True) for rule in (*loaded.rules, *loaded.switched_off)]
-    known = {rule.uid for rule in chosen}
-    for uid in asked.uids:
-        if uid not in known:
-            raise UsageError(f"there is no rule {uid!r} to test; `tocsin rules list` names them")
-    return tuple(rule for rule in chosen if not asked.uids or rule.uid in asked.uids)
-
-
-def _differing(
-    tested: LoadedRules, deployed: LoadedRules, rules: Sequence[detect.Rule]
-) -> tuple[tuple[detect.Rule, ...], tuple[detect.Rule, ...], int]:
-    """Return the rules of both sets that are not the same, and how many are."""
-    are_alike = tested.surroundings == deployed.surroundings
-    after = {rule.uid: _essence(rule) for rule in rules}
-    before = {rule.uid: _essence(rule) for rule in deployed.rules if rule.is_enabled}
-    same = {
-        uid
-        for uid, rule in after.items()
-        if before.get(uid) == rule and (are_alike or not rule.source)
-    }
-    return (
-        tuple(rule for rule in rules if rule.uid not in same),
-        tuple(rule for rule in deployed.rules if rule.uid in before and rule.uid not in same),
-        len(same),
-    )
-
-
-def _essence(rule: detect.Rule) -> detect.Rule:
-    """Return the rule without the words that change nothing of what it finds."""
-    nowhere = type(rule.location)("")
-    return replace(rule, location=nowhere, **_WORDS)  # type: ignore[arg-type] # as above
 
 
 def _ready(
@@ -254,6 +157,11 @@ def _run(sets: Sequence[_Set], ledger: Ledger, events: _Events, advance: Advance
             windows[place] = _judge(one, table, windows[place], now, ledger)
         ledger.advance(now.replace(tzinfo=None))
         advance(seen.events, events.count)
+    if seen.last is not None:
+        # Nothing comes any more: what waits for late events is decided.
+        nothing, end = schemas.EVENT_COLUMNS.empty_table(), seen.last.replace(tzinfo=UTC)
+        for place, one in enumerate(sets):
+            _judge(one, nothing, windows[place].at_rest(), end, ledger)
     ledger.finish()
     return seen
 
@@ -291,13 +199,15 @@ def _sample(matches: pa.Table, table: pa.Table, ledger: Ledger) -> None:
             samples[at] = Sample.of(uid, time, event)
 
 
-def _told(plan: _Plan, ledger: Ledger, seen: _Seen) -> Backtest:
+def _told(plan: Plan, ledger: Ledger, seen: _Seen) -> Backtest:
     length = _ONE_DAY if seen.first is None or seen.last is None else seen.last - seen.first
     days = max(length / _ONE_DAY, 1.0)
     after = {rule.uid for rule in plan.rules}
     removed = [rule for rule in plan.before if rule.uid not in after]
     tested = []
     for rule in (*plan.rules, *removed):
+        if not plan.is_told(rule.uid, ledger.differences.get(rule.uid)):
+            continue
         tally = ledger.tallies.get(rule.uid, RuleTally())
         tested.append(
             RuleTested(
@@ -324,7 +234,9 @@ def _told(plan: _Plan, ledger: Ledger, seen: _Seen) -> Backtest:
     )
 
 
-def _fate(uid: str, plan: _Plan) -> str:
+def _fate(uid: str, plan: Plan) -> str:
     if all(rule.uid != uid for rule in plan.rules):
         return "removed"
+    if uid not in plan.shown:
+        return "affected"
     return "changed" if any(rule.uid == uid for rule in plan.before) else "new"

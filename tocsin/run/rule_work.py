@@ -13,7 +13,8 @@ from tocsin.errors import Problem
 from tocsin.isolate import RuleWorker
 from tocsin.ocsf import RawBatch, from_rows, schemas
 from tocsin.run import content
-from tocsin.run.backtest import Asked, Backtest, RuleTested, backtest
+from tocsin.run.backtest import Backtest, RuleTested, backtest
+from tocsin.run.backtest_plan import Asked
 from tocsin.run.notice import Noticed, ask_to_reload, noticed
 from tocsin.run.wiring import RuleChoice, load_mappings, load_rules, log_sources
 from tocsin.settings import Settings

@@ -126,6 +126,11 @@ class Difference:
     same: int = 0
     examples: list[Change] = field(default_factory=list)
 
+    @property
+    def is_any(self) -> bool:
+        """Whether some finding is not told alike."""
+        return bool(self.new or self.gone or self.changed)
+
     def count(self, uid: str, before: _Open | None, after: _Open | None) -> None:
         """Count one finding, as the old rules tell it and as the new ones do."""
         told = after or before
