@@ -77,6 +77,29 @@ def test_thousands_of_tests_take_less_than_two_minutes(tmp_path):
     assert seconds < 120
 
 
+def test_lookup_tables_of_a_folder_are_read_and_other_data_is_not(tmp_path):
+    table = (
+        "AnalysisType: lookup_table\nLookupName: known\nFilename: known.csv\n"
+        "LogTypeMap: {PrimaryKey: ip, AssociatedLogTypes: [{LogType: AWS.CloudTrail, "
+        "Selectors: [sourceIPAddress]}]}\n"
+    )
+    source = (
+        "def rule(event):\n    places = event.get('p_enrichment') or {}\n"
+        "    return places['known']['sourceIPAddress']['place'] == 'office'\n"
+    )
+    test = example_of("known", True, {"sourceIPAddress": "192.0.2.1"})
+    more = {
+        "luts/known.yml": table, "luts/known.csv": "ip,place\n192.0.2.1,office\n",
+        "luts/other.csv": "\0", "rules/known.csv": "\0", "rules/own.py": source,
+        "rules/own.yml": description("rule", "Own", "own.py", [test]),
+    }  # fmt: skip
+    folder = write(tmp_path, rules=0, **more)
+    checked = rule_work.check_rules(RuleChoice((folder,), with_builtin=False))
+
+    assert [str(each) for each in checked.problems if "luts" in str(each)] == []
+    assert [each.reason for each in outcome(folder) if each.rule == "Own"] == [""]
+
+
 def test_rules_of_a_folder_find_their_helpers_when_they_run(tmp_path):
     source = (
         "from acme_words import actor\n"

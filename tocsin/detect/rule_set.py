@@ -263,4 +263,8 @@ def _necessary(bound: BoundRule) -> Necessary:
     if bound.rule.condition is not None:
         return Necessary(bound.rule.condition, bound.reader.reads_record)
     # A Python rule sees the source's own record, whatever its first keys are called.
-    return Necessary(necessary_condition(bound.rule.source), lambda path: True, is_exact=False)
+    return Necessary(
+        necessary_condition(bound.rule.source, bound.rule.helpers),
+        lambda path: True,
+        is_exact=False,
+    )

@@ -22,6 +22,9 @@ class Verdict:
         context: JSON object of `alert_context`, `{}` where there is none.
         failure: why the rule gave no answer, or what went wrong in one of its functions; empty.
         count: records that the failure concerns.
+        unique: the value that `unique` gave, whose different values the threshold counts; empty
+            where the match does not count, `None` where the rule counts matches.
+        is_quiet: whether `destinations` named nobody, so that nobody is to be told.
     """
 
     rule_uid: str
@@ -34,6 +37,8 @@ class Verdict:
     context: str = "{}"
     failure: str = ""
     count: int = 1
+    unique: str | None = None
+    is_quiet: bool = False
 
 
 class RunPython(Protocol):

@@ -52,7 +52,7 @@ class WorkerLimits:
 
 
 class _Answer(msgspec.Struct, array_like=True, frozen=True):
-    """What the child says about one rule and record, in the order of the child's `_answer`."""
+    """What the child says about one rule and record, in the order of the child's `judge`."""
 
     rule_uid: str
     matched: bool
@@ -62,6 +62,8 @@ class _Answer(msgspec.Struct, array_like=True, frozen=True):
     description: str
     context: str
     failure: str
+    unique: str | None = None
+    is_quiet: bool = False
 
 
 _ANSWERS = msgspec.msgpack.Decoder(list[list[_Answer]])
@@ -395,6 +397,8 @@ def _verdicts(answers: Sequence[_Answer], asked: Sequence[str], index: int) -> I
                 description=_printable(answer.description, 4_000),
                 context=_json_object(answer.context),
                 failure=_printable(answer.failure, 300),
+                unique=None if answer.unique is None else _printable(answer.unique, 1_000),
+                is_quiet=answer.is_quiet,
             )
 
 

@@ -20,8 +20,7 @@ import os
 import resource
 import signal
 import sys
-import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,11 +28,19 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 if TYPE_CHECKING:
-    from tocsin.isolate.jail import rule_event, rule_modules, system_calls
+    from tocsin.isolate.jail import (
+        rule_event,
+        rule_expressions,
+        rule_modules,
+        rule_words,
+        system_calls,
+    )
 else:
     sys.path.insert(0, str(Path(__file__).with_name("jail")))
     import rule_event
+    import rule_expressions
     import rule_modules
+    import rule_words
     import system_calls
 
 MODULES = (
@@ -68,20 +75,12 @@ MODULES = (
 )
 """What rules can import: loaded before the lock, for nothing can be read from disk after it."""
 
-TITLE_CHARACTERS = 300
-DEDUP_CHARACTERS = 1_000
-DESCRIPTION_CHARACTERS = 4_000
-CONTEXT_BYTES = 16_384
-REASON_CHARACTERS = 300
-
-_WORDS_IN_CONTEXT = ("reference", "runbook", "destinations")
 _MAX_DIGITS = 400
 _CPU_SECONDS = 600
 _NOBODY = 65_534
 _CLONE_NEWUSER = 0x10000000
 _CLONE_NEWNET = 0x40000000
 _PR_SET_NO_NEW_PRIVS = 38
-_OUT_OF_MEMORY_STATUS = 3
 # Python raises these before it does what they name, https://docs.python.org/3/library/audit_events.html
 _REFUSED_PREFIXES = ("os.", "subprocess.", "socket.", "ctypes.", "shutil.", "signal.", "mmap.")
 
@@ -213,7 +212,7 @@ def load(uid: str, source: str) -> tuple[dict[str, Any], str]:
         if not callable(names.get("rule", names.get("policy"))):
             problem = "it defines no function rule(event)"
     except BaseException as error:  # noqa: B036 # a rule may raise anything, SystemExit too
-        problem = reason(error)
+        problem = rule_words.reason(error)
     return names, problem
 
 
@@ -233,16 +232,29 @@ def judge_case(
         # Read once: no rule can change what the next one sees.
         contents = rule_event.frozen(read(record))
     except BaseException as error:  # noqa: B036 # a record of a depth or size beyond what fits
-        return [_answer(uid, failure=reason(error)) for uid, _ in asked]
-    answers = []
-    for uid, names in asked:
+        return [_answer(uid, failure=rule_words.reason(error)) for uid, _ in asked]
+    return [_judge_rule(surroundings, uid, names, contents, mocks) for uid, names in asked]
+
+
+def _judge_rule(
+    surroundings: "rule_modules.Surroundings",
+    uid: str,
+    names: dict[str, Any],
+    contents: "rule_event.FrozenDict",
+    mocks: str | None,
+) -> Frame:
+    """Return what one rule says of one record that passes the filter it may have."""
+    try:
         event = surroundings.event(uid, contents)
-        try:
-            with contextlib.nullcontext() if mocks is None else _mocked(surroundings, names, mocks):
-                answers.append(judge(uid, names, event))
-        except LookupError as error:
-            answers.append(_answer(uid, failure=str(error.args[0])[:REASON_CHARACTERS]))
-    return answers
+        sieve = surroundings.filters.get(uid)
+        if sieve is not None and not rule_expressions.holds(sieve, event, is_filter=True):
+            return _answer(uid)
+        with contextlib.nullcontext() if mocks is None else _mocked(surroundings, names, mocks):
+            return judge(uid, names, event)
+    except rule_modules.NoSuchNameError as error:
+        return _answer(uid, str(error)[: rule_words.REASON_CHARACTERS])
+    except BaseException as error:  # noqa: B036 # a record may be too deep for a filter or table
+        return _answer(uid, rule_words.reason(error))
 
 
 def _mocked(
@@ -252,7 +264,7 @@ def _mocked(
 
 
 def judge(uid: str, names: Mapping[str, Any], event: "rule_event.RuleEvent") -> Frame:
-    """Return [uid, matched, title, severity, dedup, description, context, failure].
+    """Return what one rule says, in the order of the parent's `_Answer`.
 
     A policy says whether all is well, so that it matches where it says no.
     """
@@ -260,27 +272,26 @@ def judge(uid: str, names: Mapping[str, Any], event: "rule_event.RuleEvent") -> 
     try:
         answer = names[name](event)
     except BaseException as error:  # noqa: B036 # as above
-        return _answer(uid, failure=reason(error))
+        return _answer(uid, failure=rule_words.reason(error))
     if answer is not (name == "rule"):
-        said = "" if type(answer) is bool else f"{name}() returned {type(answer).__name__}, not a"
-        return _answer(uid, failure=f"{said} bool"[:REASON_CHARACTERS] if said else "")
-    words = Wording(names, event)
-    return _answer(
-        uid,
-        matched=True,
-        title=words.text("title", TITLE_CHARACTERS),
-        severity=words.text("severity", 20),
-        dedup=words.text("dedup", DEDUP_CHARACTERS),
-        description=words.text("description", DESCRIPTION_CHARACTERS),
-        context=words.context(),
-        failure="; ".join(words.failures)[:REASON_CHARACTERS],
-    )
+        kind = type(answer)
+        failure = "" if kind is bool else f"{name}() returned {kind.__name__}, not a bool"
+        return _answer(uid, failure[: rule_words.REASON_CHARACTERS])
+    words = rule_words.Wording(names, event)
+    said = [
+        words.text("title", rule_words.TITLE_CHARACTERS),
+        words.severity(),
+        words.dedup(),
+        words.text("description", rule_words.DESCRIPTION_CHARACTERS),
+        words.context(),
+    ]
+    unique = words.unique()
+    failure = "; ".join(words.failures)[: rule_words.REASON_CHARACTERS]
+    return [uid, True, *said, failure, unique, words.is_quiet]
 
 
-def _answer(uid: str, *, matched: bool = False, failure: str = "", **words: str) -> Frame:
-    names = ("title", "severity", "dedup", "description")
-    context = words.get("context", "{}")
-    return [uid, matched, *(words.get(name, "") for name in names), context, failure]
+def _answer(uid: str, failure: str = "") -> Frame:
+    return [uid, False, "", "", "", "", "{}", failure, None, False]
 
 
 def read(record: str) -> Any:
@@ -293,78 +304,6 @@ def read(record: str) -> Any:
 
 def _whole(digits: str) -> int | str:
     return int(digits) if len(digits) <= _MAX_DIGITS else digits
-
-
-class Wording:
-    """What the other functions of a matching rule say; their failures do not undo the match."""
-
-    def __init__(self, names: Mapping[str, Any], event: "rule_event.RuleEvent") -> None:
-        self._names = names
-        self._event = event
-        self.failures: list[str] = []
-
-    def text(self, name: str, most: int) -> str:
-        """Return the text of one function in one line, empty where it has none to say."""
-        said = self._call(name)
-        if said is None:
-            return ""
-        if type(said) is not str:
-            self.failures.append(f"{name}() returned {type(said).__name__}, not text")
-            return ""
-        return one_line(said[: 2 * most])[:most]
-
-    def context(self) -> str:
-        """Return the object of `alert_context` as JSON, `{}` where there is none.
-
-        What a rule says of where to look and whom to tell stands in it too, under the names of
-        its functions.
-        """
-        said = self._call("alert_context")
-        words = {name: self._call(name) for name in _WORDS_IN_CONTEXT}
-        more = {name: word for name, word in words.items() if word}
-        if said is None and not more:
-            return "{}"
-        try:
-            text = json.dumps({**more, **dict(said or {})}, default=str)
-        except BaseException as error:  # noqa: B036 # values may be of the rule's own making
-            self.failures.append(f"alert_context: {reason(error)}")
-            return "{}"
-        if len(text) > CONTEXT_BYTES:
-            self.failures.append(f"alert_context is larger than {CONTEXT_BYTES} bytes")
-            return "{}"
-        return text
-
-    def _call(self, name: str) -> Any:
-        function: Callable[[rule_event.RuleEvent], Any] | None = self._names.get(name)
-        if function is None:
-            return None
-        try:
-            return function(self._event)
-        except BaseException as error:  # noqa: B036 # a rule may raise anything
-            self.failures.append(f"{name}: {reason(error)}")
-            return None
-
-
-def one_line(text: str) -> str:
-    """Return the text without control, format and other unprintable characters."""
-    plain = "".join(" " if unicodedata.category(letter)[0] == "C" else letter for letter in text)
-    return " ".join(plain.split())
-
-
-def reason(error: BaseException) -> str:
-    """Return what went wrong in one line; ends the process where memory ran out.
-
-    A process that has run out of memory may fail rules that did nothing wrong: the parent starts
-    another and tries each rule alone.
-    """
-    if isinstance(error, MemoryError):
-        os._exit(_OUT_OF_MEMORY_STATUS)
-    kind = type(error).__name__
-    try:
-        text = one_line(str(error)[:REASON_CHARACTERS])
-    except BaseException:  # noqa: B036 # even the text of an error may raise
-        text = ""
-    return f"raised {kind}: {text}" if text else f"raised {kind}"
 
 
 if __name__ == "__main__":

@@ -12,7 +12,12 @@ from pathlib import Path
 from tocsin.errors import ContentError, Location, Problem
 
 _SUFFIXES = (".yaml", ".yml", ".py")
+# Rows of lookup tables: read where a file beside them describes such a table and names them.
+_TABLE_SUFFIXES = (".csv", ".json", ".jsonl", ".ndjson")
+_READ = (*_SUFFIXES, *_TABLE_SUFFIXES)
+_TABLE_KIND = "lookup_table"
 _LARGEST_FILE_BYTES = 1 << 20
+_LARGEST_TABLE_BYTES = 8 << 20
 _MOST_BYTES = 256 << 20
 _MOST_FILES = 50_000
 _MOST_ENTRIES = 500_000
@@ -51,23 +56,40 @@ class _Walk:
             self.leave_out(name, f"no rule file; rules are read from {', '.join(_SUFFIXES)}")
             return
         files = _files(root, name, self) if folder.is_dir() else [(root, name)]
+        tables: list[tuple[str, str]] = []
         for path, shown in files:
+            if shown.endswith(_TABLE_SUFFIXES):
+                tables.append((path, shown))
+                continue
             if len(self.texts) >= _MOST_FILES:
                 raise _too_many(f"more than {_MOST_FILES:,} rule files", name)
             self._take(path, shown)
             if self.size > _MOST_BYTES:
                 raise _too_many(f"more than {_MOST_BYTES >> 20} MiB of rules", name)
+        for path, shown in self._named(tables):
+            self._take(path, shown, _LARGEST_TABLE_BYTES)
+
+    def _named(self, tables: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+        """Yield the tables that some file in the same folder describes."""
+        describing: dict[str, list[str]] = {}
+        for shown, text in self.texts.items() if tables else ():
+            if _TABLE_KIND in text:
+                describing.setdefault(shown.rpartition("/")[0], []).append(text)
+        for path, shown in tables:
+            folder, _, name = shown.rpartition("/")
+            if any(name in text for text in describing.get(folder, ())):
+                yield path, shown
 
     def leave_out(self, shown: str, reason: str, *, is_warning: bool = False) -> None:
         """Note why something is not read."""
         self.problems.append(Problem(Location(shown), reason, is_warning))
 
-    def _take(self, path: str, shown: str) -> None:
+    def _take(self, path: str, shown: str, most: int = _LARGEST_FILE_BYTES) -> None:
         try:
             with open(path, "rb", opener=_opened) as file:  # noqa: PTH123 - thousands, by name
-                content = file.read(_LARGEST_FILE_BYTES + 1)
-            if len(content) > _LARGEST_FILE_BYTES:
-                self.leave_out(shown, "the file is larger than 1 MiB; split it")
+                content = file.read(most + 1)
+            if len(content) > most:
+                self.leave_out(shown, f"the file is larger than {most >> 20} MiB; split it")
                 return
             self.size += len(content)
             self.texts[shown] = content.decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
@@ -118,12 +140,12 @@ def _entries(folder: str, shown: str, walk: _Walk) -> list["os.DirEntry[str]"]:
 def _is_read(entry: "os.DirEntry[str]", root: str, shown: str, walk: _Walk) -> bool:
     """Whether an entry that is no folder is a rule file; a link must stay inside the folder."""
     if not entry.is_symlink():
-        return entry.name.endswith(_SUFFIXES) and entry.is_file()
+        return entry.name.endswith(_READ) and entry.is_file()
     if os.path.isdir(entry.path):  # noqa: PTH112 - thousands, by name; a circle is no folder
         reason = "a link to a folder is not followed; name the folder itself"
         walk.leave_out(shown, reason, is_warning=True)
         return False
-    if not entry.name.endswith(_SUFFIXES):
+    if not entry.name.endswith(_READ):
         return False
     target = os.path.realpath(entry.path)
     if not target.startswith(root + os.sep):

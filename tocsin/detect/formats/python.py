@@ -17,6 +17,8 @@ import msgspec
 from tocsin.detect.attack import tactics_of, techniques_of
 from tocsin.detect.document import Reading, nearest
 from tocsin.detect.formats.extras import read_examples, read_extras
+from tocsin.detect.formats.python_expressions import read_expressions
+from tocsin.detect.formats.python_simple import simple_source
 from tocsin.detect.rules import DEFAULT_PERIOD, SEVERITIES, Example, LogSource, Rule
 from tocsin.errors import Location, Problem, RuleError
 from tocsin.ocsf.identifiers import content_hash
@@ -24,6 +26,7 @@ from tocsin.ocsf.yaml_text import Document, YamlValue
 
 MAX_THRESHOLD = 10_000
 _LOGS_KEY = {"rule": "LogTypes", "scheduled_rule": "ScheduledQueries", "policy": "ResourceTypes"}
+_MOST_RUNBOOK_CHARACTERS = 4_000
 _FLAGS = {"true": True, "false": False}
 _ATTACK_REPORT = "MITRE ATT&CK"
 
@@ -42,7 +45,10 @@ def read(
         found = reading.mapping(document.value)
         python_file = beside(file, found.get("Filename"))
         _check_kind(reading, found)
-        source = _source(reading, python_file, files.get(python_file))
+        if "Detection" in found:
+            source = simple_source(reading, found)
+        else:
+            source = _source(reading, python_file, files.get(python_file))
         rule = _rule(reading, found, text, source)
     return (None if reading.is_refused else rule), tuple(reading.problems), python_file
 
@@ -95,7 +101,27 @@ def _rule(reading: Reading, found: Mapping[str, YamlValue], text: str, source: s
         references=tuple(str(found[key]) for key in ("Reference",) if found.get(key)),
         status=str(found.get("Status") or ""),
         is_enabled=found.get("Enabled") is not False,
+        inline_filter=_inline_filter(reading, found.get("InlineFilters")),
+        words=_words(reading, found),
+        creates_alerts=found.get("CreateAlert") is not False,
     )
+
+
+def _inline_filter(reading: Reading, value: YamlValue) -> str:
+    """Return the filters of a rule as one expression in JSON, empty where there are none."""
+    if not value:
+        return ""
+    if reading.value["AnalysisType"] != "rule":
+        raise reading.error("only rules have `InlineFilters`", "InlineFilters")
+    return _json(read_expressions(reading, value, "InlineFilters"))
+
+
+def _words(reading: Reading, found: Mapping[str, YamlValue]) -> tuple[tuple[str, str], ...]:
+    """Return what every finding of the rule says unless its functions say something else."""
+    runbook = str(found.get("Runbook") or "").strip()[:_MOST_RUNBOOK_CHARACTERS]
+    destinations = ", ".join(reading.texts(found.get("OutputIds"), "OutputIds"))
+    pairs = (("runbook", runbook), ("destinations", destinations))
+    return tuple((name, word) for name, word in pairs if word)
 
 
 def _source(reading: Reading, file: str, source: str | None) -> str:
@@ -103,8 +129,6 @@ def _source(reading: Reading, file: str, source: str | None) -> str:
 
     What is wrong inside the Python file is told with its own name and line.
     """
-    if "Detection" in reading.value:
-        raise reading.error("rules without Python (`Detection`) are not supported", "Detection")
     if source is None:
         raise reading.error("`Filename` names no Python file beside this one", "Filename")
     try:

@@ -67,11 +67,16 @@ class RuleEvent(FrozenDict):
     """The record that a rule is given."""
 
     _models: "tuple[Mapping[str, Any], ...]" = ()
+    _tables: Mapping[str, Any] = {}
 
     def with_models(self, models: "tuple[Mapping[str, Any], ...]") -> "RuleEvent":
         """Return the same record, its unified names told by these data models."""
         self._models = models
         return self
+
+    def with_tables(self, tables: Mapping[str, Any]) -> None:
+        """Let `lookup` ask these tables too; each has a function `row` of a value."""
+        self._tables = tables
 
     def deep_get(self, *keys: str, default: Any = None) -> Any:
         """Return the value under these keys, one inside the other, else `default`."""
@@ -85,17 +90,21 @@ class RuleEvent(FrozenDict):
         return deep_walk(self, *keys, default=default, return_val=return_val)
 
     def lookup(self, table: str, key: Any) -> Any:
-        """Return what the enrichment `table` says of the field or value `key`, else `None`."""
+        """Return what `table` says of the field or value `key`, else `None`.
+
+        What the record was enriched with goes before the table itself.
+        """
         entries = deep_get(self, "p_enrichment", table)
-        if not isinstance(entries, Mapping):
-            return None
-        if key in entries:
-            return entries[key]
-        found = (each for entry in entries.values() for each in _listed(entry))
-        return next(
-            (each for each in found if isinstance(each, Mapping) and each.get("p_match") == key),
-            None,
-        )
+        if isinstance(entries, Mapping):
+            if isinstance(key, str) and key in entries:
+                return entries[key]
+            found = (each for entry in entries.values() for each in _listed(entry))
+            matched = (each for each in found if isinstance(each, Mapping))
+            for each in matched:
+                if each.get("p_match") == key:
+                    return each
+        asked = self._tables.get(table)
+        return None if asked is None else asked.row(key)
 
     def udm(self, *keys: str, default: Any = None) -> Any:
         """Return the value of a unified name: of the record itself, else of its data model."""

@@ -9,15 +9,23 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.machinery import ModuleSpec
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tocsin.isolate.jail import rule_cache, rule_event, rule_functions
+    from tocsin.isolate.jail import (
+        rule_cache,
+        rule_event,
+        rule_expressions,
+        rule_functions,
+        rule_tables,
+    )
 else:
     import rule_cache
     import rule_event
+    import rule_expressions
     import rule_functions
+    import rule_tables
 
 Execute = Callable[[str, str, dict[str, Any]], None]
 """Executes a text, of this name for messages, in these names."""
@@ -25,15 +33,22 @@ Execute = Callable[[str, str, dict[str, Any]], None]
 _MISSING = object()
 
 
+class NoSuchNameError(Exception):
+    """A mock names what neither the rule nor its helpers have."""
+
+
 class Surroundings:
     """The helpers and data models of a folder of rules; also finds the helpers for `import`.
 
     Attributes:
         log_types: what each rule reads, by the rule's uid.
+        filters: expressions that must hold before a rule is asked, by the rule's uid.
     """
 
     def __init__(self, execute: Execute) -> None:
         self.log_types: Mapping[str, Sequence[str]] = {}
+        self.filters: Mapping[str, rule_expressions.Expression] = {}
+        self._tables: dict[str, rule_tables.Table] = {}
         self._execute = execute
         self._texts: Mapping[str, str] = {}
         self._models: dict[str, Mapping[str, Any]] = {}
@@ -41,9 +56,12 @@ class Surroundings:
         sys.modules.update(self._served)
 
     def provide(self, found: Mapping[str, Any]) -> None:
-        """Take what the parent sends: `modules`, `data_models` and `log_types`."""
+        """Take what the parent sends; see `detect.formats.python_folder`."""
         self._texts = found["modules"]
         self.log_types = found["log_types"]
+        self.filters = found.get("filters", {})
+        self._tables = {each["name"]: rule_tables.Table(each) for each in found.get("tables", ())}
+        _tell(self._served, found.get("values", {}))
         for name in self._texts:
             if name in self._served:
                 sys.modules.pop(name, None)
@@ -63,6 +81,11 @@ class Surroundings:
             dict.__setitem__(event, "p_log_type", own[0])
         named = event.get("p_log_type")
         names = (named,) if isinstance(named, str) else own
+        if self._tables:
+            added = rule_tables.enriched(tuple(self._tables.values()), names, contents)
+            if added is not None:
+                dict.__setitem__(event, "p_enrichment", added)
+            event.with_tables(self._tables)
         return event.with_models(tuple(self._models[n] for n in names if n in self._models))
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
@@ -81,7 +104,7 @@ class Surroundings:
         """Replace names of a rule, or of its helpers, by what its test says.
 
         Raises:
-            LookupError: a mock names what neither has.
+            NoSuchNameError: a mock names what neither has.
         """
         changed: list[tuple[dict[str, Any], str, Any]] = []
         rule_cache.forget_everything()
@@ -108,7 +131,7 @@ class Surroundings:
             modules = [sys.modules[each] for each in self._texts if each in sys.modules]
             found = [vars(module) for module in modules if not way and last in vars(module)]
             if not found:
-                raise LookupError(f"the mock {name!r} is of nothing that the rule has")
+                raise NoSuchNameError(f"the mock {name!r} is of nothing that the rule has")
             yield from ((each, last) for each in found)
 
     def _method(self, model: Mapping[str, Any], method: str) -> Callable[[Any], Any]:
@@ -142,13 +165,26 @@ def _served() -> dict[str, ModuleType]:
         _module("panther_detection_helpers", {}),
         _module("panther_detection_helpers.caching", vars(rule_cache)),
         _module("panther_event_type_helpers", {"__getattr__": _event_type}),
+        _module("tocsin_rules", {"simple_detection": rule_expressions.define}),
+        _module("tocsin_rules.organization", {}),
     ]
     return {module.__name__: module for module in modules}
 
 
+def _tell(served: Mapping[str, ModuleType], values: Mapping[str, Sequence[str]]) -> None:
+    """Give rules the lists of the settings: of the organization, and those of one's own."""
+    start = "organization."
+    own = served["tocsin_rules.organization"]
+    for name, each in values.items():
+        if name.startswith(start):
+            vars(own)[name.removeprefix(start)] = tuple(each)
+    others = {name: tuple(each) for name, each in values.items() if not name.startswith(start)}
+    vars(served["tocsin_rules"]).update(organization=own, placeholders=MappingProxyType(others))
+
+
 def _module(name: str, contents: Mapping[str, Any]) -> ModuleType:
     module = ModuleType(name)
-    if name in ("panther_core", "panther_detection_helpers"):
+    if name in ("panther_core", "panther_detection_helpers", "tocsin_rules"):
         module.__path__ = []
     public = {key: each for key, each in contents.items() if not key.startswith("_")}
     module.__dict__.update(public, **{k: contents[k] for k in ("__getattr__",) if k in contents})
