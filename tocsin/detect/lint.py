@@ -6,7 +6,7 @@ examples, a condition that can never hold.
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tocsin.conditions.tree import (
@@ -23,6 +23,7 @@ from tocsin.conditions.tree import (
 )
 from tocsin.detect.document import nearest
 from tocsin.detect.fields import SHARED_ROOTS
+from tocsin.detect.lint_correlations import proven
 from tocsin.detect.rules import Rule
 from tocsin.errors import Location, Problem
 from tocsin.ocsf.findings import TACTIC_UIDS
@@ -59,24 +60,32 @@ class Lexicon:
         )
 
 
-def lint(rule: Rule, sources: Iterable[str], text: str, lexicon: Lexicon) -> Iterator[Problem]:
-    """Yield the warnings about one rule.
+def lint(
+    rules: Sequence[Rule],
+    sources: Mapping[str, tuple[str, ...]],
+    texts: Mapping[str, str],
+    lexicon: Lexicon,
+) -> Iterator[Problem]:
+    """Yield the warnings about rules, each looked at alone.
 
     Args:
-        rule: without filters, or with them.
-        sources: those that it reads.
-        text: of its file; says the lines.
+        rules: without filters, or with them.
+        sources: those that each reads, by its uid.
+        texts: of their files; say the lines.
         lexicon: what is known.
     """
-    lines = _Lines(rule.location, text)
-    yield from _fields(rule, tuple(sources), lines, lexicon)
-    yield from _tags(rule, text, lines, lexicon)
-    if not rule.examples:
-        message = "the rule has no examples; nobody notices when it stops to work"
-        yield Problem(rule.location, message, is_warning=True)
-    condition = rule.as_in_examples().condition
-    for message in [] if condition is None else _never(condition):
-        yield lines.warning(message, "condition:")
+    shown = proven(rules)
+    for rule in rules:
+        text = texts.get(rule.location.file, "")
+        lines = _Lines(rule.location, text)
+        yield from _fields(rule, sources.get(rule.uid, ()), lines, lexicon)
+        yield from _tags(rule, text, lines, lexicon)
+        if not rule.examples and rule.uid not in shown:
+            message = "the rule has no examples; nobody notices when it stops to work"
+            yield Problem(rule.location, message, is_warning=True)
+        condition = rule.as_in_examples().condition
+        for message in [] if condition is None else _never(condition):
+            yield lines.warning(message, "condition:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +147,7 @@ def _tags(rule: Rule, text: str, lines: _Lines, lexicon: Lexicon) -> Iterator[Pr
         else:
             continue
         yield lines.warning(message, uid if uid in text else uid.lower())
-    if rule.kind != "Sigma":
+    if rule.kind == "Python":
         return
     for number, line in enumerate(text.splitlines(), 1):
         is_tags = number >= rule.location.line and re.match(r"\s*(tags:|- *attack\.)", line)

@@ -109,15 +109,14 @@ class LogSources:
         """
         # Loaded here: only `tocsin rules check` asks.
         from tocsin.detect.lint import Lexicon, lint
+        from tocsin.detect.lint_correlations import lint_correlations
 
         lexicon = Lexicon.read(attack, fields)
-        return tuple(
-            problem
-            for rule in rules
-            for problem in lint(
-                rule, self.bind(rule.log_source), texts.get(rule.location.file, ""), lexicon
-            )
-        )
+        every = tuple(rules)
+        bound = {rule.uid: self.bind(rule.log_source) for rule in every if not rule.correlation}
+        found = lint(every, bound, texts, lexicon)
+        together = lint_correlations(every, lambda rule: bound.get(rule.uid, ()), lexicon.roots)
+        return (*found, *together)
 
     def native_roots(self, source: str) -> frozenset[str]:
         """Return the first segments that belong to the source's records."""

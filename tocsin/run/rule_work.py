@@ -75,7 +75,8 @@ def check_rules(choice: RuleChoice, settings: Settings | None = None) -> RulesCh
     """
     loaded = load_rules(choice, settings)
     bindings = log_sources(settings)
-    unbound = [rule for rule in loaded.rules if not bindings.bind(rule.log_source)]
+    alone = [rule for rule in loaded.rules if rule.correlation is None]
+    unbound = [rule for rule in alone if not bindings.bind(rule.log_source)]
     fields = {source: _known_fields(mapping) for source, mapping in load_mappings().items()}
     odd = bindings.lint(loaded.rules, loaded.texts, attack=content.attack_text(), fields=fields)
     refused = len({each.location.file for each in loaded.refusals})
