@@ -139,13 +139,17 @@ class RuleSet:
     def narrowed(
         self, uids: frozenset[str], changed: Callable[[BoundRule], BoundRule]
     ) -> "RuleSet":
-        """Return these rules alone, switched on, as if there were no others.
+        """Return these rules alone, switched on, as if there were no others; building blocks speak.
 
         Args:
             uids: which ones.
             changed: what becomes of each bound rule.
         """
-        every = tuple(replace(each, is_enabled=True) for each in self.rules if each.uid in uids)
+        every = tuple(
+            replace(each, is_enabled=True, is_building_block=False)
+            for each in self.rules
+            if each.uid in uids
+        )
         by_source = {
             source: tuple(changed(_enabled(each)) for each in bound if each.rule.uid in uids)
             for source, bound in self.by_source.items()
@@ -242,14 +246,20 @@ def _definitions(rules: Iterable[Rule]) -> list[Definition]:
 
 
 def _muted(rules: Iterable[Rule]) -> frozenset[str]:
-    """Return the rules that correlations refer to, and that none wants findings of (`generate`)."""
+    """Return the rules that correlations refer to, and that none wants findings of (`generate`).
+
+    Building blocks are among them whoever refers to them.
+    """
     silent: set[str] = set()
     loud: set[str] = set()
+    blocks: set[str] = set()
     for rule in rules:
+        if rule.is_building_block:
+            blocks.add(rule.uid)
         if rule.correlation is not None and rule.is_enabled:
             kept = loud if rule.correlation.keeps_findings else silent
             kept.update(rule.correlation.references)
-    return frozenset(silent - loud)
+    return frozenset(silent - loud | blocks)
 
 
 def _bound(rule: Rule, native_roots: frozenset[str]) -> BoundRule:

@@ -116,6 +116,8 @@ class Rule:
         words: what belongs into the context of every finding, by name: `runbook`, `destinations`.
         correlation: what a correlation says; `None` for rules on single events.
         creates_alerts: whether its findings are for people; others are kept for correlations.
+        is_building_block: whether it is there for correlations alone: it never has findings of its
+            own, whatever correlations say (`generate`), and none when nothing refers to it.
     """
 
     uid: str
@@ -149,6 +151,7 @@ class Rule:
     words: tuple[tuple[str, str], ...] = ()
     creates_alerts: bool = True
     correlation: Correlation | None = None
+    is_building_block: bool = False
 
     def as_in_examples(self) -> "Rule":
         """Return the rule as its examples see it: with their values for placeholders."""

@@ -14,7 +14,7 @@ from tocsin.detect.document import Reading
 from tocsin.detect.rules import ACTOR, DEFAULT_PERIOD, EntityPath, Example
 from tocsin.ocsf.yaml_text import YamlValue
 
-_KEYS = ("entity", "links", "dedup", "period", "example_values")
+_KEYS = ("entity", "links", "dedup", "period", "example_values", "building_block")
 _AFTER = re.compile(r"([0-9]{1,6})\s*([smhdw])\Z")
 _UNITS_US = {
     "s": 10**6,
@@ -41,6 +41,7 @@ class Extras:
     dedup: tuple[str, ...] = ()
     period: timedelta = DEFAULT_PERIOD
     example_values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    is_building_block: bool = False
 
 
 def read_extras(reading: Reading, value: YamlValue) -> Extras:
@@ -57,6 +58,9 @@ def read_extras(reading: Reading, value: YamlValue) -> Extras:
             dedup=reading.texts(found.get("dedup", []), "tocsin", "dedup"),
             period=reading.period(found.get("period", "1h"), "tocsin", "period"),
             example_values=_example_values(reading, found.get("example_values")),
+            is_building_block=reading.flag(
+                found.get("building_block", False), "tocsin", "building_block"
+            ),
         )
     return Extras()
 

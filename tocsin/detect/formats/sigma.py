@@ -100,6 +100,7 @@ def _rule(reading: Reading, value: YamlValue, text: str, adaptation: Adaptation)
         links=extras.links,
         dedup=extras.dedup,
         period=extras.period,
+        is_building_block=extras.is_building_block,
         examples=read_examples(reading, found.get("examples")),
     )
 

@@ -58,7 +58,7 @@ _OWN_KEYS = {
     "rate": ("history", "learning"),
     "sequence": ("without",),
 }
-_EXTRAS = ("entity", "links", "period", "lateness")
+_EXTRAS = ("entity", "links", "period", "lateness", "building_block")
 _KINDS: tuple[Kind, ...] = get_args(Kind)
 _TEMPORAL = ("temporal", "temporal_ordered")
 _NUMERIC = ("value_sum", "value_avg", "value_median", "value_percentile")
@@ -123,6 +123,9 @@ def _rule(reading: Reading, found: dict[str, YamlValue], text: str) -> Rule:
         entity=() if entity == "actor" else read_entity_paths(reading, entity, "entity"),
         links=read_entity_paths(reading, extras.get("links", []), "links"),
         period=_positive(reading, period, "tocsin", "period"),
+        is_building_block=reading.flag(
+            extras.get("building_block", False), "tocsin", "building_block"
+        ),
         examples=read_stories(reading, found.get("examples")),
     )
 
