@@ -45,8 +45,8 @@ _OWN_HELPERS: Mapping[str, frozenset[str]] = {
     "panther_base_helpers": frozenset(
         {"deep_walk", "pattern_match", "pattern_match_list", "is_ip_in_network"}
     ),
-    "panther_event_type_helpers": frozenset(),
 }
+_EVENT_TYPES = "panther_event_type_helpers"
 _DEEP_GET = frozenset({"panther_base_helpers", "panther_core"})
 
 
@@ -133,9 +133,7 @@ class Expressions:
                 return DATA
             case ast.Attribute():
                 module, name = self.scope.imported(node)
-                if module and module not in self.scope.others and name.isupper():
-                    return DATA  # a constant such as `re.IGNORECASE`
-                raise EndOfProofError
+                return self._imported(module, name)
             case ast.BoolOp() | ast.Compare() | ast.BinOp() | ast.UnaryOp() | ast.IfExp():
                 return self._all_plain(node, env)
             case ast.Tuple() | ast.List() | ast.Set() | ast.Dict() | ast.JoinedStr():
@@ -183,14 +181,19 @@ class Expressions:
             return Known(self.scope.module.constants[name])
         if name in self.scope.module.plain:
             return DATA
-        module, member = self.scope.module.imports.get(name, ("", ""))
+        return self._imported(*self.scope.module.imports.get(name, ("", "")))
+
+    def _imported(self, module: str, name: str) -> Value:
+        """Return what a name of another module stands for."""
         other = self.scope.others.get(module)
-        if other is not None and member in other.plain:
-            is_fixed = member in other.constants and member in other.unchangeable
-            return Known(other.constants[member]) if is_fixed else DATA
-        if self.scope.serves(module, {"panther_event_type_helpers": frozenset({member})}, member):
-            return Known(member.lower())
-        return OPAQUE
+        if other is not None and name in other.plain:
+            is_fixed = name in other.constants and name in other.unchangeable
+            return Known(other.constants[name]) if is_fixed else DATA
+        if module in self.scope.others or not name.isupper():
+            return OPAQUE
+        if module == _EVENT_TYPES:
+            return Known(name.lower())
+        return DATA if module in _LIBRARY else OPAQUE  # a constant such as `re.IGNORECASE`
 
     def _named(self, name: str, found: Value, env: Env) -> Value:
         if self.scope.locals.get(name) != 1:
