@@ -39,7 +39,7 @@ screenshots: setup tools ## take the pictures of README
 	@$(BIN)/python scripts/screenshots.py
 benchmark: setup ## measure normalize and store, ingest to finding, start
 	@$(BIN)/python -m benchmarks
-benchmark-detection: setup ## measure detection alone against the plain way and the parser
+benchmark-detection: setup ## measure detection: engine, growth, memory, latency, and peers in environments of their own
 	@$(BIN)/python -m benchmarks.detection
 lock: setup      ## renew the lock files
 	@sh scripts/lock.sh $(BIN)

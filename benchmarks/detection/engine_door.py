@@ -1,15 +1,13 @@
-"""The engine as the suite uses it: rules become an index, texts become pairs."""
+"""The engine as the suite uses it: rules become an engine, texts become pairs."""
 
 from collections.abc import Sequence
 
-import pyarrow as pa
-
 from benchmarks.detection.answers import Pairs
-from tests.detect.oracle import plain_pairs
 from tocsin.detect import LogSources, Rule, RuleSet
-from tocsin.detect.fields import Event
-from tocsin.detect.judging import read_record
 from tocsin.detect.rule_set import SourceEngine
+
+BATCH = 4_000
+"""Events that are given at once."""
 
 
 def engine_of(rules: Sequence[Rule], source: str, log_sources: LogSources) -> SourceEngine:
@@ -17,28 +15,15 @@ def engine_of(rules: Sequence[Rule], source: str, log_sources: LogSources) -> So
     return RuleSet.build(rules, log_sources).engines[source]
 
 
-def matching(engine: SourceEngine, texts: Sequence[str]) -> list[tuple[int, tuple[int, ...]]]:
-    """Return for each text that some rule matches its place and the numbers of those rules."""
-    if hasattr(engine, "matching"):
-        found: list[tuple[int, tuple[int, ...]]] = engine.matching(texts)
-        return found
-    selected = engine.index.select(texts)
-    asked = [*selected.asked]
-    for place in selected.odd:
-        record = read_record(texts[place])
-        if record is not None:
-            asked.append((place, engine.index.of_record(record)))
-    answers = ((place, _holding(engine, texts[place], numbers)) for place, numbers in asked)
-    return [(place, numbers) for place, numbers in answers if numbers]
-
-
-def _holding(engine: SourceEngine, text: str, numbers: Sequence[int]) -> tuple[int, ...]:
-    event = Event(read_record(text) or {}, {})
-    return tuple(
-        number
+def answers_of(engine: SourceEngine, texts: Sequence[str]) -> Pairs:
+    """Return the pairs of an engine, in batches as events come."""
+    uids = [bound.rule.uid for bound in engine.rules]
+    return {
+        (start + place, uids[number])
+        for start in range(0, len(texts), BATCH)
+        for place, numbers in engine.matching(texts[start : start + BATCH])
         for number in numbers
-        if (holds := engine.rules[number].holds) is not None and holds(event)
-    )
+    }
 
 
 def limit(engine: SourceEngine, texts: Sequence[str]) -> None:
@@ -46,23 +31,3 @@ def limit(engine: SourceEngine, texts: Sequence[str]) -> None:
     decode = engine.index.decode
     for text in texts:
         decode(text)
-
-
-def plain(
-    rules: Sequence[Rule],
-    source: str,
-    log_sources: LogSources,
-    texts: Sequence[str],
-    numbers: Sequence[int],
-) -> Pairs:
-    """Return the pairs of the plain evaluator of the tests, which asks every rule every event."""
-    events = pa.table(
-        {
-            "source": [source] * len(texts),
-            "event_uid": [str(number) for number in numbers],
-            "raw_data": list(texts),
-        }
-    )
-    # Tests carry no types.
-    found = plain_pairs(RuleSet.build(rules, log_sources), events)  # type: ignore[no-untyped-call]
-    return {(int(event), rule) for rule, event in found}

@@ -17,8 +17,6 @@ from benchmarks.detection.children import peak_mib
 from benchmarks.detection.rule_sets import log_sources
 from tocsin.run.wiring import RuleChoice, load_rules
 
-_BATCH = 10_000
-
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.detection.ours")
@@ -40,7 +38,7 @@ def main() -> None:
         found = (
             (start + place, uids[number])
             for start, batch in _batches(options.events)
-            for place, numbers in engine_door.matching(engine, batch)
+            for place, numbers in engine.matching(batch)
             for number in numbers
         )
         answers.write(found, options.pairs)
@@ -59,7 +57,7 @@ def main() -> None:
 def _batches(path: str) -> Iterator[tuple[int, list[str]]]:
     with Path(path).open(encoding="utf-8") as stream:
         start = 0
-        while batch := list(islice(stream, _BATCH)):
+        while batch := list(islice(stream, engine_door.BATCH)):
             yield start, batch
             start += len(batch)
 

@@ -7,14 +7,13 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from benchmarks.detection import engine_door, event_sets
-from benchmarks.detection.answers import Pairs
+from benchmarks.detection.engine_door import BATCH
 from benchmarks.detection.rule_sets import CLOUDTRAIL, FEW, MANY, MOST
 from benchmarks.detection.turns import Seconds, interleave
 from benchmarks.detection.workplace import Workplace
 from tocsin.detect.rule_set import SourceEngine
 
 RULE_COUNTS = (FEW, MANY, MOST)
-_BATCH = 10_000
 _MOST_EVENTS, _QUICK_EVENTS = 100_000, 10_000
 
 
@@ -75,7 +74,7 @@ def _measure(workplace: Workplace) -> Rates:
     for name in event_sets.CLOUDTRAIL_SETS:
         texts = workplace.texts(name, rates.events)
         for count in RULE_COUNTS:
-            found = answers_of(_engine(workplace, count), texts)
+            found = engine_door.answers_of(_engine(workplace, count), texts)
             workplace.check(CLOUDTRAIL, count, name, rates.events, found)
             rates.matched[count, name] = len({event for event, _ in found}) / rates.events
         workplace.say(f"rates over {name}")
@@ -95,17 +94,6 @@ def _measure(workplace: Workplace) -> Rates:
     return rates
 
 
-def answers_of(engine: SourceEngine, texts: Sequence[str]) -> Pairs:
-    """Return the pairs of an engine, in batches as events come."""
-    uids = [bound.rule.uid for bound in engine.rules]
-    return {
-        (start + place, uids[number])
-        for start in range(0, len(texts), _BATCH)
-        for place, numbers in engine_door.matching(engine, texts[start : start + _BATCH])
-        for number in numbers
-    }
-
-
 def _engine(workplace: Workplace, count: int) -> SourceEngine:
     rules = workplace.rules(CLOUDTRAIL, count)
     return engine_door.engine_of(rules, CLOUDTRAIL, workplace.log_sources)
@@ -114,11 +102,11 @@ def _engine(workplace: Workplace, count: int) -> SourceEngine:
 def _engine_seconds(workplace: Workplace, count: int, texts: Sequence[str]) -> float:
     """Return the seconds of an engine whose memories are empty; its index stands before."""
     engine = _engine(workplace, count)
-    engine_door.matching(engine, texts[:1])
+    engine.matching(texts[:1])
     gc.collect()
     began = time.process_time()
-    for start in range(0, len(texts), _BATCH):
-        engine_door.matching(engine, texts[start : start + _BATCH])
+    for start in range(0, len(texts), BATCH):
+        engine.matching(texts[start : start + BATCH])
     return time.process_time() - began
 
 

@@ -7,10 +7,11 @@ from functools import cached_property
 from itertools import islice
 from pathlib import Path
 
-from benchmarks.detection import answers, engine_door, event_sets, rule_sets
+from benchmarks.detection import answers, event_sets, rule_sets
 from benchmarks.detection.answers import Misses, Pairs
 from benchmarks.detection.children import Usage, python, run
 from benchmarks.detection.mutation import Document
+from benchmarks.detection.plain import plain
 from tocsin.detect import LogSources, Rule
 
 _PLAIN_ANSWERS = 2_000_000
@@ -174,7 +175,7 @@ class Workplace:
             wanted = set(numbers)
             lines = event_sets.lines(name, events)
             texts = [line for number, line in enumerate(lines) if number in wanted]
-            self._plain[key] = engine_door.plain(
+            self._plain[key] = plain(
                 self.rules(source, count), source, self.log_sources, texts, numbers
             )
         return self._plain[key]

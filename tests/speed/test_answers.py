@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.detection import answers
+from benchmarks.detection import answers, engine_door
 from benchmarks.detection.answers import DifferentAnswersError
 from benchmarks.detection.rule_sets import CLOUDTRAIL, FEW
 from benchmarks.detection.workplace import Workplace
@@ -54,12 +54,9 @@ def workplace(tmp_path):
 @pytest.mark.corpora
 @pytest.mark.parametrize("events", ["repeated", "uniq"])
 def test_one_pair_less_than_the_plain_way_ends_the_row(workplace, corpora, events):
-    from benchmarks.detection import engine_door
-    from benchmarks.detection.rates import answers_of
-
     rules = workplace.rules(CLOUDTRAIL, FEW)
     engine = engine_door.engine_of(rules, CLOUDTRAIL, workplace.log_sources)
-    found = answers_of(engine, workplace.texts(events, 900))
+    found = engine_door.answers_of(engine, workplace.texts(events, 900))
     workplace.check(CLOUDTRAIL, FEW, events, 900, found)
     asked = workplace.sample(FEW, events, 900)
     lost = min(pair for pair in found if pair[0] in set(asked))

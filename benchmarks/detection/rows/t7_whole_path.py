@@ -19,11 +19,13 @@ from benchmarks.detection.workplace import Workplace
 TARGET = Target(
     "T7", "lines → OCSF → 1,000 rules → Parquet → findings, share of one statement", 0.4, 0.75, "%"
 )
+_MOST_EVENTS = 100_000
 
 
 def measure(workplace: Workplace) -> Sequence[Result]:
     workplace.say("T7: the whole path")
-    events = workplace.event_file("repeated", workplace.events)
+    count = min(workplace.events, _MOST_EVENTS)
+    events = workplace.event_file("repeated", count)
     rules = workplace.rule_folder(CLOUDTRAIL, MANY)
     counts: dict[str, int] = {}
     taken = interleave(
@@ -33,13 +35,13 @@ def measure(workplace: Workplace) -> Sequence[Result]:
         },
         workplace.turns,
     )
-    if counts["events"] != workplace.events:
-        raise ValueError(f"{workplace.events} lines became {counts['events']} events")
+    if counts["events"] != count:
+        raise ValueError(f"{count} lines became {counts['events']} events")
     if not counts["findings"]:
         raise ValueError("no rule gave a finding")
     statement, tocsin = taken["statement"].median, taken["tocsin"].median
     note = (
-        f"{workplace.events / tocsin:,.0f} against {workplace.events / statement:,.0f} events/s of"
+        f"{count / tocsin:,.0f} against {count / statement:,.0f} events/s of"
         f" one core, start included; {counts['findings']:,} findings"
     )
     figures = {"seconds": {name: list(side.turns) for name, side in taken.items()}, **counts}

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from benchmarks.detection import engine_door, event_sets
-from benchmarks.detection.rates import answers_of, measured
+from benchmarks.detection.rates import measured
 from benchmarks.detection.report import Result, Target
 from benchmarks.detection.rule_sets import PROCESS_RULES, PROCESSES
 from benchmarks.detection.workplace import Workplace
@@ -31,5 +31,5 @@ def measure(workplace: Workplace) -> Sequence[Result]:
 def _check_commands(workplace: Workplace) -> None:
     rules = workplace.rules(PROCESSES, PROCESS_RULES)
     engine = engine_door.engine_of(rules, PROCESSES, workplace.log_sources)
-    found = answers_of(engine, workplace.texts(event_sets.COMMANDS, _COMMANDS))
+    found = engine_door.answers_of(engine, workplace.texts(event_sets.COMMANDS, _COMMANDS))
     workplace.check(PROCESSES, PROCESS_RULES, event_sets.COMMANDS, _COMMANDS, found)
