@@ -13,7 +13,8 @@ from typing import TypeAlias
 
 import msgspec
 
-from tocsin.detect.correlations import Clock
+from tocsin.detect.correlations import Clock, Plans, Remembered
+from tocsin.detect.correlations.learning import remembered
 from tocsin.detect.correlations.rows import memories_of, memory_rows
 from tocsin.detect.correlations.state import Memory
 
@@ -113,6 +114,16 @@ class Windows:
         if is_same and all(memories[key] is self.memories[key] for key in memories):
             return self
         return replace(self, memories=memories, clock=clock)
+
+    def remembered(self, plans: Plans, now: datetime) -> tuple[Remembered, ...]:
+        """Return what each correlation remembers, and which of its groups still learn.
+
+        Args:
+            plans: of a rule set.
+            now: UTC; time of sources that have been quiet.
+        """
+        marks = self.clock.marks(plans.plans, microseconds(now))
+        return remembered(plans.plans, self.memories, marks)
 
     def at_rest(self) -> "Windows":
         """Return the windows for when nothing comes any more: the clock alone moves time."""

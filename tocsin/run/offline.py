@@ -206,4 +206,5 @@ def _told(rows: Iterable[dict[str, Any]], events: pa.Table) -> Iterator[dict[str
     for row in rows:
         # Of a rule that counts, earlier events came in earlier batches: they are named, not shown.
         at_hand = [places[uid] for uid in row["event_uids"] if uid in places]
-        yield findings.finding_json(row, events.take(at_hand).to_pylist())
+        related = events.take(pa.array(at_hand, pa.int64()))
+        yield findings.finding_json(row, related.to_pylist())

@@ -15,13 +15,17 @@ from tocsin.ocsf import RawBatch, from_rows, schemas
 from tocsin.run import content
 from tocsin.run.backtest import Backtest, RuleTested, backtest
 from tocsin.run.backtest_plan import Asked
+from tocsin.run.coverage import Covered, coverage, navigator_layer
 from tocsin.run.notice import Noticed, ask_to_reload, noticed
+from tocsin.run.remembering import CorrelationMemory, correlation_memories
 from tocsin.run.wiring import RuleChoice, load_mappings, load_rules, log_sources
 from tocsin.settings import Settings
 
 __all__ = [
     "Asked",
     "Backtest",
+    "CorrelationMemory",
+    "Covered",
     "ExampleTested",
     "Noticed",
     "RuleTested",
@@ -30,7 +34,10 @@ __all__ = [
     "backtest",
     "check_examples",
     "check_rules",
+    "correlation_memories",
+    "coverage",
     "list_rules",
+    "navigator_layer",
     "normalize_record",
     "noticed",
 ]

@@ -7,6 +7,7 @@ they arrive: random order, repetition and cutting into turns make no difference 
 from tocsin.detect.correlations import state
 from tocsin.detect.correlations.binding import Definition, Plans, bind
 from tocsin.detect.correlations.clock import Clock
+from tocsin.detect.correlations.learning import Remembered
 from tocsin.detect.correlations.plan import Observation
 from tocsin.detect.correlations.running import Correlator, Seen, Told
 
@@ -16,6 +17,7 @@ __all__ = [
     "Definition",
     "Observation",
     "Plans",
+    "Remembered",
     "Seen",
     "Told",
     "bind",

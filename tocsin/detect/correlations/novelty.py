@@ -96,6 +96,11 @@ class Novelty:
         ledger.sightings[place] = settled
 
 
+def known_since(seen: Mapping[str, Seen]) -> int:
+    """Return since when a group is known without a gap that would forget it."""
+    return seen[_GROUP].spans[-1][0] if _GROUP in seen else NEVER
+
+
 def spanned(spans: Iterable[tuple[int, int]], gap_us: int) -> Spans:
     """Return spans of time in order, joined where less than the gap lies between them."""
     joined: list[tuple[int, int]] = []

@@ -5,7 +5,12 @@ from typing import Annotated
 
 import typer
 
-from tocsin.serve.cli import rules_backtest_commands, rules_reload_commands
+from tocsin.serve.cli import (
+    learning_commands,
+    rules_backtest_commands,
+    rules_coverage_commands,
+    rules_reload_commands,
+)
 from tocsin.serve.cli.options import (
     ConfigOption,
     OutputOption,
@@ -29,8 +34,9 @@ BesideOption = Annotated[bool, typer.Option("--with-builtin", help="The built-in
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this file."""
-    for commands in (rules_backtest_commands, rules_reload_commands):
+    for commands in (rules_backtest_commands, rules_coverage_commands, rules_reload_commands):
         commands.add_to(rules)
+    learning_commands.add_to(rules)
     app.add_typer(rules, name="rules", help="What detects.")
 
 
@@ -53,7 +59,7 @@ def list_(
             "severity": _SEVERITIES[rule.severity_id],
             "title": rule.title,
             "kind": rule.kind,
-            "source": str(rule.log_source),
+            "source": str(rule.log_source) or "correlation",
             "tactics": list(rule.tactics),
             "techniques": list(rule.techniques),
             "file": rule.location.file,
