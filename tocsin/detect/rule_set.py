@@ -18,6 +18,7 @@ from tocsin.detect.rules import EntityPath, Rule
 
 if TYPE_CHECKING:
     from tocsin.conditions.suppression import Evidence
+    from tocsin.ocsf.attack_matrix import Coverage
 
 DEFAULT_ALERT_AGE = timedelta(days=1)
 
@@ -161,6 +162,25 @@ class RuleSet:
     def correlation_rules(self) -> Mapping[str, Rule]:
         """The enabled correlations by uid."""
         return {each.uid: each for each in self.rules if each.correlation and each.is_enabled}
+
+    def coverage(self, attack: str, speaking: frozenset[str]) -> "Coverage":
+        """Return which ATT&CK techniques the enabled rules see.
+
+        Args:
+            attack: the text of `content/attack.json`.
+            speaking: sources that events come from; rules of others only are blind.
+        """
+        # Loaded here: no turn asks.
+        from tocsin.detect.coverage import coverage
+
+        sources: dict[str, set[str]] = {}
+        for source, bound in self.by_source.items():
+            for each in bound:
+                sources.setdefault(each.rule.uid, set()).add(source)
+        for plan in self.plans.plans:
+            sources[plan.uid] = set(plan.sources)
+        frozen = {uid: frozenset(names) for uid, names in sources.items()}
+        return coverage(self.rules, frozen, attack, speaking)
 
     def evidence(
         self,

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 from tocsin.collect import Listener, Outcome, Receiver, Tls, receiver_app
 from tocsin.errors import TocsinError
-from tocsin.ocsf import RawBatch
+from tocsin.ocsf import EVERYTHING, RawBatch
 from tocsin.run import feeds, suppressing
 from tocsin.run import log as logs
+from tocsin.run.coverage import Covered, covered, source_states
 from tocsin.run.demo import demo_sources
 from tocsin.run.feeding import Feeder
 from tocsin.run.health import Health, SilenceWatch
@@ -123,6 +124,12 @@ class Running:
         is_ready = turning and is_fresh and not self.turner.problem
         more = (*self.upkeep.problems(), *self.reloader.problems())
         return Health(is_ready, (*problems, *more))
+
+    def coverage(self) -> Covered:
+        """Return the ATT&CK matrix with the rules in force and the sources that speak now."""
+        rules, now = self.tools.rules, utc_now()
+        feeds = self.store.sources.list(EVERYTHING, now)
+        return covered(rules, source_states(rules, self.settings, feeds, now))
 
     def metrics(self) -> Sequence[Metric]:
         """Return what only the running pipeline knows."""

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from tocsin import __version__
-from tocsin.run import Running
+from tocsin.run import Running, suppressing
 from tocsin.serve.web import Console, View
 
 _DEMO_BANNER = "Demo: an attack story of our own, played into a data folder of its own."
@@ -32,4 +32,8 @@ def console_for(running: Running) -> Console:
         rule_problems=lambda: running.rules.problems,
         health=running.health,
         metrics=running.metrics,
+        coverage=running.coverage,
+        foretell=lambda suppression, scope: suppressing.foretell(
+            suppression, running.tools.rules, running.store, scope, datetime.now(UTC)
+        ),
     )

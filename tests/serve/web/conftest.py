@@ -13,6 +13,8 @@ import uvicorn
 from fastapi import FastAPI
 
 from tests.serve.web import seed
+from tocsin.detect import RuleSet
+from tocsin.run import suppressing
 from tocsin.serve.web import Console, View, create_app
 from tocsin.store import Store
 
@@ -30,6 +32,10 @@ def console_over(store: Store, **changes: object) -> Console:
         rule_problems=lambda: (),
         health=lambda: SimpleNamespace(is_ready=True, problems=()),
         metrics=lambda: (),
+        coverage=seed.coverage,
+        foretell=lambda suppression, scope: suppressing.foretell(
+            suppression, RuleSet(), store, scope, seed.NOW
+        ),
     )
 
 

@@ -14,9 +14,12 @@ from functools import partial
 import pyarrow as pa
 
 from tocsin.detect import Windows
+from tocsin.detect.coverage import coverage as laid_over
 from tocsin.incidents import group
 from tocsin.normalize import Normalized
 from tocsin.ocsf import RawBatch, empty, from_rows, identifiers, schemas
+from tocsin.run import content
+from tocsin.run.coverage import Covered, SourceState
 from tocsin.store import Store, Turn
 
 NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
@@ -70,6 +73,8 @@ class Rule:
         Example("It is refused", False, {"eventName": "StopLogging", "errorCode": "AccessDenied"}),
     )
     location: str = "content/rules/aws/cloudtrail/example.yaml"
+    is_enabled: bool = True
+    own_severity_id: int | None = None
     text: str = field(
         default="title: Example\nlogsource:\n  product: aws\n  service: cloudtrail\ndetection:\n"
         "  selection:\n    eventName: StopLogging\n  condition: selection\n"
@@ -422,6 +427,21 @@ def _failures() -> list[dict[str, object]]:
     return [
         {"rule_uid": "r-secrets", "reason": "TypeError: NoneType", "event_uid": None, "count": 3}
     ]
+
+
+def coverage() -> Covered:
+    """Return the matrix with these rules, of which those on clusters are blind."""
+    states = (
+        SourceState(AWS, True, "last heard 2026-11-23 12:00 UTC"),
+        SourceState(KUBERNETES, False, "silent since 2026-11-20 12:00 UTC"),
+    )
+    matrix = laid_over(
+        RULES,
+        {rule.uid: frozenset(rule.sources) for rule in RULES},
+        content.attack_text(),
+        frozenset({AWS}),
+    )
+    return Covered(matrix, states, {rule.uid: rule.title for rule in RULES})
 
 
 def _rule(uid: str) -> Rule:

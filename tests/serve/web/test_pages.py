@@ -20,8 +20,18 @@ from tocsin.serve.web import create_app
 from tocsin.store import FindingFilter, IncidentFilter, Store
 
 PAGES = (
-    *("/", "/incidents", "/findings", "/search", "/sources", "/rules", "/audit", "/users"),
-    "/account",
+    *(
+        "/",
+        "/incidents",
+        "/findings",
+        "/search",
+        "/sources",
+        "/rules",
+        "/coverage",
+        "/audit",
+        "/users",
+    ),
+    *("/account", "/suppressions", "/suppressions/new"),
 )
 
 
@@ -339,3 +349,25 @@ def test_the_audit_log_shows_who_and_verifies_itself(admin: httpx.Client) -> Non
 
     assert "rows fit together" in shown
     assert "user.add" in shown
+
+
+# --- coverage -------------------------------------------------------------------------------------
+
+
+def test_the_matrix_marks_what_is_blind(viewer: httpx.Client) -> None:
+    page = viewer.get("/coverage")
+    text = text_of(page)
+
+    assert "No events of kubernetes.audit come in (silent since 2026-11-20 12:00 UTC)" in text
+    assert re.search(r'class="matrix-cell is-blind" href="/rules\?text=T1609"', page.text)
+    assert re.search(r'class="matrix-cell heat-1" href="/rules\?text=T1562.008"', page.text)
+    assert "9 techniques are seen" in text
+    assert "3 are blind" in text
+
+
+def test_the_layer_is_a_file_to_keep(viewer: httpx.Client) -> None:
+    answer = viewer.get("/coverage/layer.json")
+
+    assert "attachment" in answer.headers["content-disposition"]
+    assert answer.json()["versions"]["layer"] == "4.5"
+    assert "T1609" in {each["techniqueID"] for each in answer.json()["techniques"]}

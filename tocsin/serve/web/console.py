@@ -6,10 +6,15 @@ Pages ask the store and these functions; they know no source, no mapping and no 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from tocsin.errors import Problem
 from tocsin.store import Store
+
+if TYPE_CHECKING:
+    from tocsin.ocsf import Scope
+    from tocsin.run.rule_work import Covered
+    from tocsin.run.suppressing import Preview, Suppression
 
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
@@ -158,6 +163,8 @@ class Console:
         rule_problems: gives what is wrong with rule files.
         health: gives the health of the pipeline, cheap to call.
         metrics: gives samples that only the running pipeline knows (turn seconds, queue depth).
+        coverage: gives the ATT&CK matrix with the rules in force and the sources that speak.
+        foretell: gives what a suppression would have hidden, as far as a scope sees it.
     """
 
     store: Store
@@ -167,3 +174,5 @@ class Console:
     rule_problems: Callable[[], Sequence[Problem]]
     health: Callable[[], HealthView]
     metrics: Callable[[], Sequence[MetricView]]
+    coverage: "Callable[[], Covered]"
+    foretell: "Callable[[Suppression, Scope], Preview]"

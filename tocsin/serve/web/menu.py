@@ -25,7 +25,15 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             Entry("search", "/search"),
         ),
     ),
-    ("detect", (Entry("sources", "/sources"), Entry("rules", "/rules"))),
+    (
+        "detect",
+        (
+            Entry("sources", "/sources"),
+            Entry("rules", "/rules"),
+            Entry("coverage", "/coverage"),
+            Entry("suppressions", "/suppressions"),
+        ),
+    ),
     (
         "administer",
         (

@@ -2,6 +2,7 @@
 
 from tocsin.serve.web.pages import (
     account,
+    coverage,
     entrance,
     findings,
     incidents,
@@ -10,6 +11,7 @@ from tocsin.serve.web.pages import (
     rules,
     search,
     sources,
+    suppressions,
 )
 
 routers = (
@@ -20,6 +22,8 @@ routers = (
     search.router,
     sources.router,
     rules.router,
+    coverage.router,
+    suppressions.router,
     people.router,
     account.router,
 )
