@@ -11,7 +11,6 @@ from tocsin.errors import Location, Problem
 MAX_DEPTH = 16
 """Correlations in a chain."""
 
-_TOO_DEEP = f"the chain of correlations is longer than {MAX_DEPTH}"
 _MOST_NAMED = 3
 
 
@@ -44,54 +43,64 @@ class _UnboundError(Exception):
 
 @dataclass(slots=True)
 class _Search:
+    """Correlations on their way: found are their uids, then they are done or refused."""
+
     by_uid: Mapping[str, Rule]
     by_name: Mapping[str, list[Rule]]
     problems: list[Problem] = field(default_factory=list)
+    found: dict[str, Correlation] = field(default_factory=dict)
     depths: dict[str, int] = field(default_factory=dict)
-    refused: set[str] = field(default_factory=set)
     done: dict[str, Rule] = field(default_factory=dict)
+    refused: set[str] = field(default_factory=set)
 
     def bound(self, rule: Rule) -> Rule | None:
         """Return the correlation with uids, `None` where it cannot be used."""
-        self._bind(rule, ())
+        # A stack of our own: a chain may be longer than the stack of Python.
+        stack: dict[str, Rule] = {rule.uid: rule}
+        while stack:
+            top = stack[next(reversed(stack))]
+            try:
+                inner = self._next_inner(top, stack)
+            except _UnboundError as error:
+                self._refuse(top, str(error))
+                inner = None
+            if inner is None:
+                stack.popitem()
+            else:
+                stack[inner.uid] = inner
         return self.done.get(rule.uid)
 
-    def _bind(self, rule: Rule, above: tuple[Rule, ...]) -> int:
-        """Bind a correlation and those it refers to; return how deep the chain is."""
-        if rule.correlation is None:
-            return 0
-        if rule.uid in self.refused:
-            raise _UnboundError(f"it refers to {rule.title!r}, which cannot be used")
-        if rule.uid in self.depths:
-            return self.depths[rule.uid]
-        try:
-            self._check_chain(rule, above)
-            changed = self._with_uids(rule, rule.correlation)
-            below = [self._bind(self.by_uid[uid], (*above, rule)) for uid in changed.references]
-            depth = 1 + max(below, default=0)
-            if depth > MAX_DEPTH:
-                raise _UnboundError(_TOO_DEEP)
-        except _UnboundError as error:
-            if rule.uid not in self.refused:
-                place = Location(rule.location.file, rule.correlation.line)
-                self.problems.append(Problem(place, str(error)))
-            self.refused.add(rule.uid)
-            if above:
-                raise _UnboundError(f"it refers to {rule.title!r}, which cannot be used") from error
-            return 0
+    def _next_inner(self, rule: Rule, stack: Mapping[str, Rule]) -> Rule | None:
+        """Return an inner correlation that must come first; without one the rule is done."""
+        if rule.correlation is None or rule.uid in self.done or rule.uid in self.refused:
+            return None
+        if rule.uid not in self.found:
+            self.found[rule.uid] = self._with_uids(rule.correlation)
+        references = [self.by_uid[uid] for uid in self.found[rule.uid].references]
+        for inner in references:
+            if inner.correlation is None or inner.uid in self.done:
+                continue
+            if inner.uid in self.refused:
+                raise _UnboundError(f"it refers to {inner.title!r}, which cannot be used")
+            if inner.uid in stack:
+                uids = list(stack)
+                circle = [*(stack[uid] for uid in uids[uids.index(inner.uid) :]), inner]
+                titles = " → ".join(repr(each.title) for each in circle)
+                raise _UnboundError(f"the correlation refers to itself: {titles}")
+            return inner
+        depth = 1 + max((self.depths.get(each.uid, 0) for each in references), default=0)
+        if depth > MAX_DEPTH:
+            raise _UnboundError(f"the chain of correlations is longer than {MAX_DEPTH}")
         self.depths[rule.uid] = depth
-        self.done[rule.uid] = replace(rule, correlation=changed)
-        return depth
+        self.done[rule.uid] = replace(rule, correlation=self.found[rule.uid])
+        return None
 
-    def _check_chain(self, rule: Rule, above: tuple[Rule, ...]) -> None:
-        if rule in above:
-            circle = [*above[above.index(rule) :], rule]
-            titles = " → ".join(repr(each.title) for each in circle)
-            raise _UnboundError(f"the correlation refers to itself: {titles}")
-        if len(above) >= MAX_DEPTH:
-            raise _UnboundError(_TOO_DEEP)
+    def _refuse(self, rule: Rule, message: str) -> None:
+        line = rule.correlation.line if rule.correlation else rule.location.line
+        self.problems.append(Problem(Location(rule.location.file, line), message))
+        self.refused.add(rule.uid)
 
-    def _with_uids(self, rule: Rule, correlation: Correlation) -> Correlation:
+    def _with_uids(self, correlation: Correlation) -> Correlation:
         names = correlation.references
         aliased = [name for _, fields in correlation.aliases for name, _ in fields]
         uids = {name: self._uid(name) for name in dict.fromkeys((*names, *aliased))}
