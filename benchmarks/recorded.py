@@ -23,12 +23,23 @@ def templates() -> list[dict[str, object]]:
 
 
 def lines(
-    count: int, *, since: datetime | None = None, spread: timedelta | None = None
+    count: int,
+    *,
+    since: datetime | None = None,
+    spread: timedelta | None = None,
+    without: frozenset[str] = frozenset(),
 ) -> Iterator[bytes]:
-    """Yield JSON lines: each template in turn, with its own eventID and the times spread evenly."""
+    """Yield JSON lines: each template in turn, with its own eventID and the times spread evenly.
+
+    Args:
+        count: how many.
+        since: the first time; 20 hours ago if not given.
+        spread: from the first time to the last.
+        without: event names that are left out.
+    """
     start = since or datetime.now(UTC) - timedelta(hours=20)
     step = (spread or timedelta(hours=19)) / count
-    halves = [_split(template) for template in templates()]
+    halves = [_split(each) for each in templates() if each.get("eventName") not in without]
     for number in range(count):
         before, middle, after = halves[number % len(halves)]
         digest = blake2b(number.to_bytes(8, "big"), digest_size=16).hexdigest()

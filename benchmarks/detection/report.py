@@ -102,11 +102,11 @@ def as_json(results: Sequence[Result], about: Mapping[str, object]) -> dict[str,
 
 
 def markdown(results: Sequence[Result], about: Mapping[str, object]) -> str:
-    """Return the table for `docs/performance.md`."""
-    head = ("#", "what", "floor", "moonshot", "measured", "reached", "made of")
-    return "\n".join(
-        [_row(head), _row(["---"] * len(head)), *map(_row, _cells(results)), "", _foot(about)]
-    )
+    """Return the table for `docs/performance.md`, and below it what each figure is made of."""
+    head = ("#", "what", "floor", "moonshot", "measured", "reached")
+    rows = [_row(cells[:-1]) for cells in _cells(results)]
+    notes = [f"- {row}, {what}: {note}." for row, what, *_, note in _cells(results)]
+    return "\n".join([_row(head), _row(["---"] * len(head)), *rows, "", *notes, "", _foot(about)])
 
 
 def text(results: Sequence[Result], about: Mapping[str, object]) -> str:

@@ -36,7 +36,8 @@ ABOUT = {"events": "10", "versions": {"python": "3.11"}}
 def test_the_table_names_what_could_not_be_measured_and_why():
     table = report.markdown([Result(FACTOR, None, "the peer cannot be installed")], ABOUT)
 
-    assert "| T1 | a factor | ×8 | ×20 |  | not measured | the peer cannot be installed |" in table
+    assert "| T1 | a factor | ×8 | ×20 |  | not measured |" in table
+    assert "- T1, a factor: the peer cannot be installed." in table
     assert "python 3.11" in table
 
 
