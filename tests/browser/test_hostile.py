@@ -22,10 +22,14 @@ LISTS = (
     "/sources",
     "/sources/org-trail",
     "/rules",
+    "/suppressions",
+    "/suppressions?state=over",
+    "/suppressions/new?rule=r-hostile-0",
+    "/findings?view=list&since=7d&hidden=only",
     "/audit",
     "/users",
 )
-KINDS = ("incidents", "findings", "events", "rejects", "sources", "rules")
+KINDS = ("incidents", "findings", "events", "rejects", "sources", "rules", "suppressions")
 MOST_OF_A_KIND = len(ATTACKS) + 5
 NAMES = ("q", "text", "entity", "rule", "since", "status", "view", "event", "assignee", "order")
 NODE_KINDS = "() => [...new Set([...document.querySelectorAll('*')].map(node => node.localName))]"

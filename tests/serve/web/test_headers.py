@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,7 +18,7 @@ from tocsin.store import Store
 TEMPLATES = Path("tocsin/serve/web/templates")
 PAGES = (
     *("/", "/incidents", "/findings", "/search", "/sources", "/rules", "/audit", "/users"),
-    "/account",
+    *("/account", "/suppressions", "/suppressions/new"),
 )
 ERRORS = (
     ("GET", "/nothing", 404),
@@ -124,10 +125,7 @@ def failing(store: Store) -> Iterator[httpx.Client]:
         raise RuntimeError("a secret detail")
 
     console = console_over(store)
-    broken = type(console)(
-        store=store, now=console.now, view=console.view, rules=console.rules,
-        rule_problems=console.rule_problems, health=fail, metrics=console.metrics,
-    )  # fmt: skip
+    broken = replace(console, health=fail)
     with served(create_app(broken)) as address, visitor(address) as client:
         yield client
 

@@ -22,6 +22,8 @@ class Permission(StrEnum):
     """Read counters: like READ, or without sign-in from this machine."""
     TRIAGE = "triage"
     """Take, move and close incidents."""
+    SUPPRESS = "suppress"
+    """Hide findings for a time, and end that."""
     AUDIT = "audit"
     """Read who changed what."""
     USERS = "users"
@@ -29,7 +31,7 @@ class Permission(StrEnum):
 
 
 _VIEWER = frozenset({Permission.OWN_SESSION, Permission.READ, Permission.METRICS})
-_ANALYST = _VIEWER | {Permission.TRIAGE, Permission.AUDIT}
+_ANALYST = _VIEWER | {Permission.TRIAGE, Permission.SUPPRESS, Permission.AUDIT}
 _ADMIN = _ANALYST | {Permission.USERS}
 
 ROLES: dict[str, frozenset[Permission]] = {

@@ -4,7 +4,7 @@ A parameter that does not exist is refused, so that a misspelled filter never me
 """
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -102,10 +102,17 @@ class AskedFindings(Paged):
     since: Moment = None
     until: Moment = None
     text: Text = None
+    suppressed: Literal["no", "only", "too"] = Field(
+        default="no", description="whether to give what suppressions hide"
+    )
+    suppression_uid: Text = None
+    original_uid: Text = None
 
     def filter(self) -> FindingFilter:
         """Return the store's words for it."""
-        return FindingFilter(**self.model_dump(exclude={"limit", "cursor"}))
+        is_suppressed = {"no": False, "only": True, "too": None}[self.suppressed]
+        names = self.model_dump(exclude={"limit", "cursor", "suppressed"})
+        return FindingFilter(**names, is_suppressed=is_suppressed)
 
 
 class AskedSpan(Asked):

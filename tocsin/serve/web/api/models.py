@@ -140,6 +140,8 @@ class FindingModel(WithSeverity):
     event_uids: list[str]
     context: str
     incident_uid: str | None
+    suppression_uid: str = Field(description='what hides it; "" for nothing')
+    original_uid: str = Field(description='the finding that it was cut from; "" for none')
 
 
 class BucketModel(Model):

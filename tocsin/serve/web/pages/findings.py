@@ -1,6 +1,7 @@
 """Findings: what each rule has found, and one finding with the events that it rests on."""
 
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from fastapi import Request
@@ -11,7 +12,7 @@ from tocsin.serve.web import charts, names, rendering
 from tocsin.serve.web.drawer import opened_event
 from tocsin.serve.web.event_lines import lines, rows
 from tocsin.serve.web.guard import console_of, guarded_router, operation, visitor_of
-from tocsin.serve.web.page import asked, asked_one_of, show, time_range
+from tocsin.serve.web.page import Values, asked, asked_one_of, show, time_range
 from tocsin.serve.web.permissions import Permission
 from tocsin.store import FindingFilter
 
@@ -24,6 +25,7 @@ PAGE_SIZE = 100
 SHOWN_MATCHES = 50
 VIEWS = ("rules", "list")
 ALERTS = ("alerts", "quiet")
+HIDDEN = ("only", "too")
 
 
 @operation(router, "GET", "/findings", Permission.READ, include_in_schema=False)
@@ -32,7 +34,8 @@ def finding_list(request: Request) -> Response:
     console, scope = console_of(request), visitor_of(request).scope
     store, span = console.store, time_range(request, "7d")
     which = finding_filter(request, span)
-    is_narrow = bool(which.rule_uid or which.entity or which.incident_uid)
+    is_cut = which.suppression_uid or which.original_uid
+    is_narrow = bool(which.rule_uid or which.entity or which.incident_uid or is_cut)
     view = asked_one_of(request, "view", VIEWS, "list" if is_narrow else "rules")
     counts = store.findings.over_time(which, scope, charts.bar_width(span))
     cursor = asked(request, "cursor") or None
@@ -73,13 +76,30 @@ def finding(request: Request, uid: str) -> Response:
         context=_context(str(row["context"])),
         events=lines(console.store.events.many(event_uids, scope)),
         rule=_rule(request, str(row["rule_uid"])),
+        **_hidden(request, row),
     )
+
+
+def _hidden(request: Request, row: Mapping[str, object]) -> Values:
+    """Return what a suppression has to do with a finding: which hid it, how much of it is hidden.
+
+    One that reaches further than the visitor may see is not named to them.
+    """
+    store, scope = console_of(request).store, visitor_of(request).scope
+    cut = store.findings.list(FindingFilter(original_uid=str(row["uid"])), scope).rows
+    original = str(row["original_uid"])
+    return {
+        "suppression": store.suppressions.get(str(row["suppression_uid"]), scope),
+        "original": bool(original) and store.findings.get(original, scope).num_rows > 0,
+        "cut_off": sum(cut.column("match_count").to_pylist()),
+    }
 
 
 def finding_filter(request: Request, span: "TimeRange") -> FindingFilter:
     """Return which findings the address asks for."""
     severity = asked_one_of(request, "severity", [str(each) for each in names.SEVERITIES])
     alert = asked_one_of(request, "alert", ALERTS)
+    hidden = asked_one_of(request, "hidden", HIDDEN)
     return FindingFilter(
         min_severity_id=int(severity) if severity else None,
         rule_uid=asked(request, "rule") or None,
@@ -90,6 +110,9 @@ def finding_filter(request: Request, span: "TimeRange") -> FindingFilter:
         since=span.start,
         until=None if span.is_live else span.end,
         text=asked(request, "text") or None,
+        is_suppressed={"": False, "only": True, "too": None}[hidden],
+        suppression_uid=asked(request, "suppression") or None,
+        original_uid=asked(request, "original") or None,
     )
 
 
