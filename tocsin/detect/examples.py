@@ -1,6 +1,6 @@
 """Run the examples that rules carry: the answer expected against the answer given."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -10,7 +10,7 @@ from tocsin.detect.judging import judge
 from tocsin.detect.laying import NormalizeExample, merged
 from tocsin.detect.rule_set import BoundRule, RuleSet, SourceEngine
 from tocsin.detect.rules import Example, Rule
-from tocsin.detect.run_python import RunPython
+from tocsin.detect.run_python import RunPython, Verdict
 from tocsin.detect.stories import Teller, UntellableError, as_in_examples, narrowed
 
 
@@ -82,7 +82,8 @@ class _Run:
         events = self.normalize_example(source, self._record(source, example))
         if not events.num_rows:
             return f"the mapping of {source} rejects the record"
-        hits, refusals = judge(SourceEngine([self.bound[source]]), events, self.run_python)
+        run_python = _mocked(self.run_python, example.mocks)
+        hits, refusals = judge(SourceEngine([self.bound[source]]), events, run_python)
         return _reason(bool(hits), refusals, example)
 
     def story(self, rule: Rule, example: Example) -> str:
@@ -105,6 +106,19 @@ class _Run:
     def _record(self, source: str, example: Example) -> dict[str, object]:
         record: dict[str, object] = msgspec.json.decode(example.record)
         return record if example.is_complete else merged(self.base_records.get(source, {}), record)
+
+
+def _mocked(run_python: RunPython, given: str) -> RunPython:
+    """Return what runs rules with these mocks, if there are any."""
+    if not given:
+        return run_python
+
+    def run(
+        rules: Mapping[str, str], records: Sequence[str], mocks: Sequence[str] = ()
+    ) -> Sequence[Verdict]:
+        return run_python(rules, records, mocks or [given] * len(records))
+
+    return run
 
 
 def _alone(rule: Rule, run_python: RunPython) -> dict[int, str]:

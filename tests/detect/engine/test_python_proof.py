@@ -19,6 +19,7 @@ from tocsin.detect.engine import Engine, Necessary, necessary_condition
 from tocsin.detect.rules import LogSource, Rule
 from tocsin.errors import Location
 from tocsin.isolate.jail.rule_event import RuleEvent, frozen
+from tocsin.run.wiring import RuleChoice, load_rules
 
 
 def proof(text):
@@ -253,6 +254,8 @@ def test_more_shapes_are_proved(name):
         'class A:\n    pass\ndef rule(event): return A() == 1 and event["a"] == "X"\n',
         'def rule(event): return event.upper() or event["a"].upper() == "X"\n',
         'def rule(event, *more): return event["a"] == "X"\n',
+        'N = [["X"]]\nN[0].append("Y")\ndef rule(event): return event.get("a") in N[0]\n',
+        'N = ["X"]\nN[0] = "Y"\ndef rule(event): return event.get("a") in N\n',
         'X = f()\ndef rule(event): return X == 1 and event["a"] == "X"\n',
     ],
 )
@@ -337,3 +340,12 @@ def test_only_records_that_a_proof_leaves_reach_the_worker():
     detected(rules, event_table({"a": "X"}, {"a": "Y"}, {"a": ["X"]}), run_python=run)
 
     assert seen == {"proved": ["X", ["X"]], "unproved": ["X", "Y", ["X"]]}
+
+
+def test_every_shipped_python_rule_has_a_witness():
+    shipped = [rule for rule in load_rules(RuleChoice()).rules if rule.kind == "Python"]
+    proofs = [necessary_condition(rule.source, rule.helpers) for rule in shipped]
+    engine = Engine([Necessary(proof, lambda path: True, is_exact=False) for proof in proofs])
+
+    assert shipped
+    assert [shipped[number].uid for number in engine.always] == []

@@ -137,6 +137,8 @@ def _changeable(tree: ast.Module) -> frozenset[str]:
                 asked.add(id(value))
             case ast.Call(func=ast.Attribute(attr="startswith" | "endswith"), args=arguments):
                 asked.update(map(id, arguments))
+            case ast.Subscript(value=value, ctx=ast.Load()):
+                asked.add(id(value))
             case ast.comprehension(iter=value) | ast.For(iter=value):
                 asked.add(id(value))
             case _:
@@ -168,8 +170,15 @@ def _constants(values: Mapping[str, ast.expr]) -> Iterator[tuple[str, Constant]]
 
 
 def _stays(name: str, node: ast.expr, fixed: frozenset[str]) -> bool:
-    """Return whether nothing in its module changes a value: it cannot be, or is only asked."""
-    return name in fixed or _is_unchangeable(node)
+    """Return whether nothing in its module changes a value: it cannot be, or is only asked.
+
+    What is inside of what is only asked could be changed, if it were a group.
+    """
+    if _is_unchangeable(node):
+        return True
+    found = constant_of(node)
+    is_flat = isinstance(found, tuple) and not any(isinstance(each, tuple) for each in found)
+    return name in fixed and is_flat
 
 
 def _is_unchangeable(node: ast.expr) -> bool:

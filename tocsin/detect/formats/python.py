@@ -10,6 +10,7 @@ Source: https://docs.panther.com/detections/rules/python (2026), the YAML keys a
 import ast
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 
 import msgspec
@@ -28,6 +29,7 @@ MAX_THRESHOLD = 10_000
 _LOGS_KEY = {"rule": "LogTypes", "scheduled_rule": "ScheduledQueries", "policy": "ResourceTypes"}
 _MOST_RUNBOOK_CHARACTERS = 4_000
 _FLAGS = {"true": True, "false": False}
+_ORGANIZATION = "organization."
 _ATTACK_REPORT = "MITRE ATT&CK"
 
 
@@ -95,7 +97,7 @@ def _rule(reading: Reading, found: Mapping[str, YamlValue], text: str, source: s
         threshold=_threshold(reading, found.get("Threshold")),
         examples=(
             *_tests(reading, found.get("Tests"), is_policy=kind == "policy"),
-            *read_examples(reading, found.get("examples")),
+            *_with_values(read_examples(reading, found.get("examples")), extras.example_values),
         ),
         false_positives=reading.texts(found.get("falsepositives"), "falsepositives"),
         references=tuple(str(found[key]) for key in ("Reference",) if found.get(key)),
@@ -197,6 +199,20 @@ def _tests(reading: Reading, value: YamlValue, *, is_policy: bool) -> tuple[Exam
                 )
             )
     return tuple(tests)
+
+
+def _with_values(
+    examples: tuple[Example, ...], values: Mapping[str, tuple[str, ...]]
+) -> tuple[Example, ...]:
+    """Return the examples, in which lists of the settings are what the rule says they are."""
+    if not values:
+        return examples
+    own = {name: each for name, each in values.items() if not name.startswith(_ORGANIZATION)}
+    mocks: list[list[object]] = [
+        [name, each] for name, each in values.items() if name.startswith(_ORGANIZATION)
+    ]
+    mocked = _json([*mocks, *([["placeholders", own]] if own else [])])
+    return tuple(replace(example, mocks=mocked) for example in examples)
 
 
 def _expected(reading: Reading, value: YamlValue, index: int) -> bool:

@@ -176,7 +176,7 @@ def _tell(served: Mapping[str, ModuleType], values: Mapping[str, Sequence[str]])
     start = "organization."
     own = served["tocsin_rules.organization"]
     for name, each in values.items():
-        if name.startswith(start):
+        if name.startswith(start) and not name.endswith("_known"):
             vars(own)[name.removeprefix(start)] = tuple(each)
     others = {name: tuple(each) for name, each in values.items() if not name.startswith(start)}
     vars(served["tocsin_rules"]).update(organization=own, placeholders=MappingProxyType(others))

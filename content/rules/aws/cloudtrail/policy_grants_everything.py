@@ -14,9 +14,9 @@ EVERYTHING = ("*", "iam:*")
 
 
 def rule(event):
-    if event.get("errorCode"):
+    if event.get("eventName") not in DOCUMENTS or event.get("errorCode"):
         return False
-    key = DOCUMENTS.get(event.get("eventName"))
+    key = DOCUMENTS[event["eventName"]]
     text = (event.get("requestParameters") or {}).get(key)
     return any(_grants_everything(statement) for statement in _statements(text))
 

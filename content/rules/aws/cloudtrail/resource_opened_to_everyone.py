@@ -2,11 +2,13 @@
 
 import json
 
+# What writes a policy begins with one of these; reading, the most of all calls, does not.
+WRITING = ("Put", "Set", "Create", "Update", "Add", "Modify")
 POLICY_KEYS = ("bucketPolicy", "policy", "Policy", "resourcePolicy", "policyText", "attributeValue")
 
 
 def rule(event):
-    if event.get("errorCode"):
+    if not str(event.get("eventName")).startswith(WRITING) or event.get("errorCode"):
         return False
     return any(_is_open(statement) for policy in _policies(event) for statement in policy)
 

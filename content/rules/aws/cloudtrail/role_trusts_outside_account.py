@@ -1,11 +1,18 @@
-"""A role that another account may take on without any condition is a door kept open from outside."""
+"""A role that another account may take on without any condition is a door kept open from outside.
+
+The accounts of `organization.accounts` in the settings are one's own.
+"""
 
 import json
+
+from tocsin_rules import organization
 
 DOCUMENTS = {"CreateRole": "assumeRolePolicyDocument", "UpdateAssumeRolePolicy": "policyDocument"}
 
 
 def rule(event):
+    if event.get("eventName") not in DOCUMENTS or event.get("errorCode"):
+        return False
     return bool(_outsiders(event))
 
 
@@ -29,15 +36,17 @@ def alert_context(event):
 
 def _outsiders(event):
     """Return the principals of other accounts that may assume the role unconditionally."""
-    if event.get("errorCode"):
-        return []
-    key = DOCUMENTS.get(event.get("eventName"))
-    own = str(event.get("recipientAccountId"))
+    key = DOCUMENTS[event["eventName"]]
+    own = {str(event.get("recipientAccountId")), *organization.accounts}
     found = set()
     for statement in _statements((event.get("requestParameters") or {}).get(key)):
         if statement.get("Effect") == "Allow" and not statement.get("Condition"):
-            found.update(name for name in _principals(statement) if own not in name)
+            found.update(name for name in _principals(statement) if not _is_one_of(own, name))
     return sorted(found)
+
+
+def _is_one_of(accounts, name):
+    return any(account in name for account in accounts)
 
 
 def _statements(text):

@@ -11,7 +11,6 @@ def rule(event):
     )
 
 
-
 def alert_context(event):
     target = event.get("objectRef") or {}
     return {"refused": f"{event.get('verb')} {target.get('resource')} in {target.get('namespace')}"}
