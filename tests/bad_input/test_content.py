@@ -28,6 +28,33 @@ BROKEN = {
     "a condition that ends early": GOOD.replace("condition: selection", "condition: selection and"),
     "an unknown modifier": GOOD.replace("eventName:", "eventName|nope:", 1),
     "a pattern that is none": GOOD.replace("{eventName: DeleteVolume}", "{'eventName|re': '('}", 1),
+    "a pattern that looks around": GOOD.replace(
+        "{eventName: DeleteVolume}", "{'eventName|re': '(?<!a)b'}", 1
+    ),
+    "an empty condition": GOOD.replace("condition: selection", "condition: ''"),
+    "no condition": GOOD.replace("  condition: selection\n", ""),
+    "a condition 10,000 deep": GOOD.replace(
+        "condition: selection", "condition: " + "(" * 10_000 + "selection" + ")" * 10_000
+    ),
+    "10,000 negations": GOOD.replace("condition: selection", "condition: " + "not " * 10_000 + "a"),
+    "a condition in pieces": GOOD.replace("condition: selection", "condition: selection selection"),
+    "an aggregation of nothing": GOOD.replace("selection\n", "selection | frobnicate() > 5\n"),
+    "a thousand modifiers": GOOD.replace("eventName:", "eventName" + "|wide" * 1_000 + ":", 1),
+    "more dashes than can be": GOOD.replace(
+        "{eventName: DeleteVolume}", "{'eventName|windash': '" + " -a" * 30 + "'}", 1
+    ),
+    "an encoding of a wildcard": GOOD.replace(
+        "{eventName: DeleteVolume}", "{'eventName|base64offset': 'a*'}", 1
+    ),
+    "more patterns than can be": GOOD.replace(
+        "{eventName: DeleteVolume}", f"{{'eventName|re': [{'a, ' * 600}a]}}", 1
+    ),
+    "more detections than can be": GOOD.replace(
+        "detection:\n", "detection:\n" + "".join(f"  s{n}: {{a: b}}\n" for n in range(1_100))
+    ),
+    "a placeholder that nobody knows": GOOD.replace(
+        "{eventName: DeleteVolume}", "{'eventName|expand': '%who%'}", 1
+    ),
     "no identifier": GOOD.replace("id: 0a8f3f0e-3d1c-4f6e-9a53-6f1f0e9b5a01", "id: 7"),
     "an unknown level": GOOD.replace("level: low", "level: dreadful"),
     "control characters": GOOD.replace("A volume is deleted", '"\\e[31mred"', 1).replace(
@@ -49,6 +76,7 @@ def test_a_broken_rule_is_named_and_its_neighbor_runs(name: str, tmp_path: Path)
     assert ended.code == 3
     assert named and "Traceback" not in ended.err
     assert has_no_controls(ended.out)
+    assert max(map(len, named)) < 700
     assert "1 rules loaded, 1 files refused" in ended.err
 
 
@@ -112,3 +140,14 @@ def test_settings_that_are_no_settings_are_one_line(name: str, tmp_path: Path):
     assert (ended.code, ended.out) == (2, "")
     assert ended.err.startswith(f"tocsin: {tmp_path}/tocsin.yaml")
     assert "Traceback" not in ended.err
+
+
+def test_a_field_that_no_source_has_is_a_warning(tmp_path: Path):
+    text = GOOD.replace("{eventName: DeleteVolume}", "{frobnicated: DeleteVolume}", 1)
+    (tmp_path / "odd.yaml").write_text(text)
+
+    ended = tocsin("rules", "check", tmp_path)
+
+    assert ended.code == 0
+    assert f"{tmp_path}/odd.yaml:" in ended.out
+    assert "warning: " in ended.out and "frobnicated" in ended.out

@@ -4,7 +4,6 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-import re2
 from sigma.conditions import (
     ConditionAND,
     ConditionIdentifier,
@@ -112,11 +111,11 @@ class _Expression:
     def _selected(self, item: ConditionSelector) -> Condition | None:
         """Join the detections whose names fit; those with a leading `_` only when asked for."""
         pattern = "*" if item.pattern == "them" else item.pattern
-        wanted = re2.compile(".*".join(re2.escape(part) for part in pattern.split("*")))
+        pieces = pattern.split("*")
         chosen = [
             name
             for name in (*self.parts, *self.dropped)
-            if wanted.fullmatch(name) and (item.pattern.startswith("_") or not name.startswith("_"))
+            if _fits(name, pieces) and (item.pattern.startswith("_") or not name.startswith("_"))
         ]
         if not chosen:
             raise ValueError(f"no detection is named like {item.pattern!r}")
@@ -124,3 +123,19 @@ class _Expression:
         if len(left) < 2:
             return left[0] if left else None
         return AnyOf(left) if item.cond_class is ConditionOR else AllOf(left)
+
+
+def _fits(name: str, pieces: list[str]) -> bool:
+    """Whether a name is these pieces with anything between them; in one pass."""
+    first, *middle, last = pieces if len(pieces) > 1 else [pieces[0], ""]
+    if len(pieces) == 1:
+        return name == first
+    if len(name) < len(first) + len(last) or not name.startswith(first):
+        return False
+    position, end = len(first), len(name) - len(last)
+    for piece in middle:
+        found = name.find(piece, position, end)
+        if found < 0:
+            return False
+        position = found + len(piece)
+    return name.endswith(last)

@@ -25,6 +25,10 @@ Process: TypeAlias = Callable[
 ]
 """What pipelines do with the parts and expressions of one rule; raises `ValueError`."""
 
+_MOST_PARTS = 1_000
+_MOST_PATTERNS = 500
+_LONGEST_SHOWN = 80
+_LONGEST_REASON = 400
 _ERRORS = (SigmaError, re2.error, TypeError, AttributeError, ValueError)
 
 
@@ -51,6 +55,7 @@ class DetectionReader:
         """
         with self.reading.collecting():
             found = self.reading.mapping(value, self.at)
+            self._check_size(found)
             parts = {
                 name: self._definition(part, self.at, name)
                 for name, part in found.items()
@@ -61,6 +66,16 @@ class DetectionReader:
                 return self._processed(parts, [text for text, _ in expressions])
             return self._conditions(expressions, {n: _meant(part) for n, part in parts.items()})
         return None
+
+    def _check_size(self, found: Mapping[str, YamlValue]) -> None:
+        """Refuse what would take long: no rule that people write comes near these limits."""
+        patterns = sum(_patterns(part) for part in found.values())
+        for count, most, what in (
+            (len(found), _MOST_PARTS, "detections"),
+            (patterns, _MOST_PATTERNS, "patterns"),
+        ):
+            if count > most:
+                raise self.reading.error(f"more than {most:,} {what}; split the rule", self.at)
 
     def _expressions(self, value: YamlValue) -> list[tuple[str, tuple[str | int, ...]]]:
         """Return the condition expressions, each with its place."""
@@ -134,7 +149,8 @@ class DetectionReader:
                 if not may_be_unknown:
                     condition_of(part)
             except _ERRORS as error:
-                message = f"{key!r}: {first_line(error)}" if key else first_line(error)
+                shown = key if len(key) <= _LONGEST_SHOWN else f"{key[:_LONGEST_SHOWN]}…"
+                message = f"{shown!r}: {first_line(error)}" if key else first_line(error)
                 raise RuleError(message, self.reading.location(*path)) from error
             return part
         return None
@@ -145,6 +161,17 @@ class DetectionReader:
         elif None in value and len(value) > 1:
             message = "null in a list of values; the specification wants a selection of its own"
             self.reading.warn(message, *path)
+
+
+def _patterns(value: YamlValue, *, is_pattern: bool = False) -> int:
+    """Return how many regular expressions a detection holds."""
+    if isinstance(value, dict):
+        return sum(
+            _patterns(each, is_pattern="re" in key.split("|")) for key, each in value.items()
+        )
+    if isinstance(value, list):
+        return sum(_patterns(each, is_pattern=is_pattern) for each in value)
+    return int(is_pattern)
 
 
 def _if_whole(parts: Sequence[Part | None], joined: Callable[[list[Part]], Part]) -> Part | None:
@@ -164,4 +191,6 @@ def _detection(part: Part) -> SigmaDetection:
 def first_line(error: Exception) -> str:
     """Return what an error says, shortened to its first line."""
     lines = str(error).splitlines()
-    return lines[0] if lines else type(error).__name__
+    if not lines:
+        return type(error).__name__
+    return lines[0] if len(lines[0]) <= _LONGEST_REASON else f"{lines[0][:_LONGEST_REASON]}…"

@@ -6,6 +6,7 @@ comes of it into a condition.
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import re2
@@ -42,23 +43,37 @@ _MISFIT = re.compile(r"Modifier (\w+) incompatible")
 _RE2_ERROR: type[Exception] = re2.error
 
 
+@lru_cache(maxsize=2048)
+def problem_of(pattern: str) -> str | None:
+    """Return why RE2 refuses a pattern, whatever its flags; a rule asks several times for each."""
+    return pattern_problem(pattern)
+
+
 class _QuietRe2(RegexEngine):
-    """RE2 without its habit of writing to standard error."""
+    """RE2 without its habit of writing to standard error; pySigma only asks whether it can."""
 
     def compile(self, pattern: str, flags: int = 0) -> Any:
-        letters = {re.IGNORECASE: "i", re.MULTILINE: "m", re.DOTALL: "s"}
-        chosen = "".join(letter for flag, letter in letters.items() if flags & flag)
-        problem = pattern_problem(pattern, chosen)
-        if problem:
+        if problem := problem_of(pattern):
             raise _RE2_ERROR(problem)
-        return re2.compile(f"(?{chosen}){pattern}" if chosen else pattern)
+        return None
 
     @property
     def error(self) -> type[Exception]:
         return _RE2_ERROR
 
 
+class _UsedRe2(_QuietRe2):
+    """The same for pipelines, which search with what was compiled."""
+
+    def compile(self, pattern: str, flags: int = 0) -> Any:
+        super().compile(pattern, flags)
+        letters = {re.IGNORECASE: "i", re.MULTILINE: "m", re.DOTALL: "s"}
+        chosen = "".join(letter for flag, letter in letters.items() if flags & flag)
+        return re2.compile(f"(?{chosen}){pattern}" if chosen else pattern)
+
+
 POLICY = SigmaPolicy(regex_engine=_QuietRe2())
+PIPELINE_POLICY = SigmaPolicy(regex_engine=_UsedRe2())
 
 Part: TypeAlias = SigmaDetectionItem | SigmaDetection
 """One line, or several joined, as pySigma has them: what pipelines work on."""
@@ -87,6 +102,8 @@ def read_item(
     for name in names:
         if name not in modifier_mapping:
             raise ValueError(f"unknown modifier {name!r}{nearest(name, modifier_mapping)}")
+        if names.count(name) > 1:
+            raise ValueError(f"the modifier {name!r} stands here twice")
     values = _plain_values(names, value)
     if "expand" not in names:
         return _item(field, names, values)

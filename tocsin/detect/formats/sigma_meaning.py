@@ -31,7 +31,6 @@ from sigma.types import (
     SpecialChars,
 )
 
-from tocsin.conditions import pattern_problem
 from tocsin.conditions.tree import (
     AllOf,
     AnyOf,
@@ -53,7 +52,7 @@ from tocsin.conditions.tree import (
     TimePart,
     Wildcard,
 )
-from tocsin.detect.formats.sigma_item import Part
+from tocsin.detect.formats.sigma_item import Part, problem_of
 from tocsin.detect.placeholders import no_values
 
 _WILDCARDS = {
@@ -240,7 +239,6 @@ def _pattern(value: SigmaRegularExpression, item: SigmaDetectionItem) -> Pattern
         if SigmaEndswithModifier in item.modifiers:
             pattern = f"(?:{pattern})$"
     flags = "".join(sorted(_FLAGS[flag] for flag in value.flags))
-    problem = pattern_problem(pattern, flags)
-    if problem:
+    if problem := problem_of(pattern):
         raise ValueError(f"pattern {pattern!r} cannot be used: {problem}")
     return Pattern(pattern, flags)

@@ -22,7 +22,7 @@ from tocsin.conditions import pattern_problem
 from tocsin.detect.adaptation import Adaptation
 from tocsin.detect.document import Reading, nearest
 from tocsin.detect.formats.sigma_detection import Process
-from tocsin.detect.formats.sigma_item import POLICY
+from tocsin.detect.formats.sigma_item import PIPELINE_POLICY
 from tocsin.detect.placeholders import Placeholders
 from tocsin.detect.rules import LogSource
 from tocsin.errors import ContentError, RuleError
@@ -162,7 +162,7 @@ def _pipeline(text: str, file: str) -> ProcessingPipeline:
     reading.mapping(found.get("vars", {}), "vars")
     try:
         with _quiet():
-            return ProcessingPipeline.from_dict(found, policy=POLICY)
+            return ProcessingPipeline.from_dict(found, policy=PIPELINE_POLICY)
     except _ERRORS as error:
         raise reading.error(f"not a pipeline: {error}") from error
 
@@ -189,7 +189,7 @@ def _checked(reading: Reading, value: YamlValue, *path: str | int) -> dict[str, 
             raise reading.error(message, *path)
     try:
         with _quiet():
-            ProcessingItem.from_dict(item, policy=POLICY)
+            ProcessingItem.from_dict(item, policy=PIPELINE_POLICY)
     except _ERRORS as error:
         raise reading.error(f"the transformation {kind!r}: {error}", *path) from error
     return item
