@@ -35,6 +35,8 @@ def kind_of(block: Block) -> str:
     """Tell whose file a block of YAML is: ours by its keys, another program's by its first line."""
     if re.match(r"# /?[\w./-]+\.(ya?ml|conf)\b", block.text) and "tocsin.yaml" not in block.text:
         return "other"
+    if re.search(r"^correlation:", block.text, re.MULTILINE):
+        return "correlation"
     value = yaml.safe_load(block.text)
     keys = set(value) if isinstance(value, dict) else set()
     if "detection" in keys:
@@ -55,7 +57,7 @@ for each in blocks("yaml", "yml"):
 
 def test_every_block_of_yaml_is_somebodys():
     assert [str(block) for block in YAML["unknown"]] == []
-    for kind in ("settings", "sigma", "python", "mapping", "other"):
+    for kind in ("settings", "sigma", "correlation", "python", "mapping", "other"):
         assert YAML[kind], kind
 
 
@@ -73,6 +75,15 @@ def test_rules_pass_their_examples(block, tmp_path):
     (tmp_path / "rule.yaml").write_text(block.text, encoding="utf-8")
 
     assert outcome(tmp_path) == (1, (), [])
+
+
+@pytest.mark.parametrize("block", YAML["correlation"], ids=str)
+def test_correlations_pass_their_examples(block, tmp_path):
+    (tmp_path / "rule.yaml").write_text(block.text, encoding="utf-8")
+
+    loaded, problems, failed = outcome(tmp_path)
+    assert (problems, failed) == ((), [])
+    assert loaded == block.text.count("title:")
 
 
 @pytest.mark.parametrize("block", YAML["python"], ids=str)
