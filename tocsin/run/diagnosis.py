@@ -23,7 +23,7 @@ _CLOCK_TOLERANCE = timedelta(minutes=5)
 
 
 def content_problems(settings: Settings | None) -> Iterator[Problem | str]:
-    """Yield what is wrong with mappings, rules and feeds, ready to print."""
+    """Yield what is wrong with mappings, rules and feeds, ready to print; warnings among it."""
     try:
         mappings = load_mappings()
     except ContentError as error:
@@ -31,7 +31,11 @@ def content_problems(settings: Settings | None) -> Iterator[Problem | str]:
         return
     choice = rules_of(settings) if settings else RuleChoice()
     try:
-        yield from load_rules(choice, settings).refusals
+        problems = load_rules(choice, settings).problems
+        # Of warnings only those about the settings: `tocsin rules check` tells the others.
+        yield from (
+            each for each in problems if not each.is_warning or each.location.file == "settings"
+        )
     except ContentError as error:
         yield Problem(error.location, error.message)
     if settings is not None:
@@ -70,10 +74,14 @@ def diagnose(settings: Settings) -> Iterator[Checked]:
 
 
 def _content(settings: Settings) -> str:
-    problems = list(content_problems(settings))
+    problems = [each for each in content_problems(settings) if not _is_warning(each)]
     if problems:
         raise TocsinError(f"{len(problems)} problems; see `tocsin validate`: {problems[0]}")
     return f"{len(load_rules(rules_of(settings), settings).rules)} rules, all files sound"
+
+
+def _is_warning(problem: Problem | str) -> bool:
+    return isinstance(problem, Problem) and problem.is_warning
 
 
 def _rules_in_force(settings: Settings) -> str:

@@ -16,9 +16,17 @@ from tocsin.run import content
 from tocsin.run.backtest import Backtest, RuleTested, backtest
 from tocsin.run.backtest_plan import Asked
 from tocsin.run.coverage import Covered, coverage, navigator_layer
+from tocsin.run.noise import Noise, noise
 from tocsin.run.notice import Noticed, ask_to_reload, noticed
 from tocsin.run.remembering import CorrelationMemory, correlation_memories
-from tocsin.run.wiring import RuleChoice, load_mappings, load_rules, log_sources
+from tocsin.run.wiring import (
+    LoadedRules,
+    RuleChoice,
+    load_mappings,
+    load_rules,
+    log_sources,
+    rules_of,
+)
 from tocsin.settings import Settings
 
 __all__ = [
@@ -27,6 +35,7 @@ __all__ = [
     "CorrelationMemory",
     "Covered",
     "ExampleTested",
+    "Noise",
     "Noticed",
     "RuleTested",
     "RulesChecked",
@@ -38,6 +47,7 @@ __all__ = [
     "coverage",
     "list_rules",
     "navigator_layer",
+    "noise",
     "normalize_record",
     "noticed",
 ]
@@ -68,9 +78,9 @@ class ExampleTested:
     reason: str
 
 
-def list_rules(choice: RuleChoice, settings: Settings | None = None) -> tuple[detect.Rule, ...]:
-    """Return the chosen rules that can be used, in order of file."""
-    return load_rules(choice, settings).rules
+def list_rules(choice: RuleChoice | None, settings: Settings) -> LoadedRules:
+    """Return the chosen rules that can be used, in order of file; those in force for `None`."""
+    return load_rules(choice or rules_of(settings), settings)
 
 
 def check_rules(choice: RuleChoice, settings: Settings | None = None) -> RulesChecked:

@@ -44,7 +44,9 @@ class LoadedRules:
     def version(self) -> str:
         """Hash of all that decides what the rules find: the same wherever the same are in force."""
         told = sorted(
-            f"{rule.uid} {rule.version} {rule.severity_id} {rule.is_enabled}" for rule in self.rules
+            f"{rule.uid} {rule.version} {rule.severity_id} {rule.is_severity_fixed}"
+            f" {rule.is_enabled}"
+            for rule in self.rules
         )
         content = "\n".join([*told, self.surroundings])
         return identifiers.content_hash(content.encode("utf-8", "surrogatepass"))[:12]
@@ -198,7 +200,7 @@ def _adjusted(loaded: LoadedRules, settings: Settings) -> LoadedRules:
         own_severities={
             rule.uid: rule.severity_id for rule in loaded.rules if rule.uid in severities
         },
-        problems=(*loaded.problems, *_unknown(loaded, settings)),
+        problems=(*loaded.problems, *_unknown(loaded, settings), *_starved(loaded, off)),
     )
 
 
@@ -217,6 +219,16 @@ def _unknown(loaded: LoadedRules, settings: Settings) -> Iterator[Problem]:
             meant = f"; did you mean {by_word[close[0]]!r}?" if close else ""
             message = f"{section} names {uid!r}, and no rule in use has this identifier{meant}"
             yield Problem(Location("settings"), message, is_warning=True)
+
+
+def _starved(loaded: LoadedRules, off: frozenset[str]) -> Iterator[Problem]:
+    """Yield a warning for each correlation that counts a rule which is switched off."""
+    for rule in loaded.rules:
+        counted = rule.correlation.references if rule.correlation and rule.uid not in off else ()
+        for uid in counted:
+            if uid in off:
+                message = f"{rule.title!r} counts the rule {uid!r}, which rules.disabled names"
+                yield Problem(Location("settings"), message, is_warning=True)
 
 
 def mapping_for(source: str, mappings: Mapping[str, normalize.Mapping]) -> normalize.Mapping:

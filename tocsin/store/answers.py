@@ -8,12 +8,14 @@ from tocsin.store.incidents import Moment
 from tocsin.store.questions import Damage, Figures
 from tocsin.store.sources import FeedHealth, Volume
 from tocsin.store.suppressions import KeptSuppression
+from tocsin.store.tuning import EntityNoise, RuleNoise
 
 __all__ = [
     "AuditRow",
     "AuditState",
     "Bucket",
     "Damage",
+    "EntityNoise",
     "Events",
     "FeedHealth",
     "Field",
@@ -21,6 +23,7 @@ __all__ = [
     "KeptSuppression",
     "Moment",
     "RuleCount",
+    "RuleNoise",
     "User",
     "Volume",
 ]

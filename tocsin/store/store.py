@@ -16,6 +16,7 @@ from tocsin.store.maintenance import Maintenance
 from tocsin.store.rejects import Rejects
 from tocsin.store.sources import Sources
 from tocsin.store.suppressions import Suppressions
+from tocsin.store.tuning import Tuning
 from tocsin.store.turns import Turns
 
 
@@ -32,6 +33,7 @@ class Store:
         sources: counters, lag and silence of each feed.
         rejects: records no mapping could read, and their replay.
         suppressions: reasons not to alert, and what they hid.
+        tuning: figures for those who tune rules.
         accounts: the set-up token, users, sessions.
         audit: the hash-chained log of changes.
         maintenance: retention, compaction, fsck, backup, figures.
@@ -47,6 +49,7 @@ class Store:
         self.sources = Sources(database)
         self.rejects = Rejects(database)
         self.suppressions = Suppressions(database)
+        self.tuning = Tuning(database)
         self.accounts = Accounts(database)
         self.audit = Audit(database)
         self.maintenance = Maintenance(folder, database)

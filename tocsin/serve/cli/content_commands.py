@@ -9,6 +9,7 @@ from tocsin.serve.cli import (
     learning_commands,
     rules_backtest_commands,
     rules_coverage_commands,
+    rules_noise_commands,
     rules_reload_commands,
 )
 from tocsin.serve.cli.options import (
@@ -21,7 +22,7 @@ from tocsin.serve.cli.options import (
 from tocsin.serve.cli.output import Output, print_rows, say, write_json, write_line
 
 EXIT_FAILING = 3
-_LISTED = ("severity", "title", "kind", "source", "techniques", "file")
+_LISTED = ("severity", "title", "kind", "source", "state", "techniques", "file")
 _SEVERITIES = ("", "Informational", "Low", "Medium", "High", "Critical", "Fatal")
 
 rules = typer.Typer(no_args_is_help=True)
@@ -34,7 +35,12 @@ BesideOption = Annotated[bool, typer.Option("--with-builtin", help="The built-in
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this file."""
-    for commands in (rules_backtest_commands, rules_coverage_commands, rules_reload_commands):
+    for commands in (
+        rules_backtest_commands,
+        rules_coverage_commands,
+        rules_noise_commands,
+        rules_reload_commands,
+    ):
         commands.add_to(rules)
     learning_commands.add_to(rules)
     app.add_typer(rules, name="rules", help="What detects.")
@@ -49,10 +55,13 @@ def list_(
     config: ConfigOption = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Show the rules."""
+    """Show the rules, those in force by default, and which the settings switch off or re-rate."""
     from tocsin.run import RuleChoice, rule_work
 
-    choice = RuleChoice(tuple(folders or ()), with_builtin or not folders)
+    choice = RuleChoice(tuple(folders), with_builtin) if folders else None
+    loaded = rule_work.list_rules(choice, settings_for(config, None, pipeline))
+    every = sorted((*loaded.rules, *loaded.switched_off), key=lambda rule: rule.location.file)
+    off = {rule.uid for rule in loaded.switched_off}
     rows = [
         {
             "uid": rule.uid,
@@ -60,13 +69,25 @@ def list_(
             "title": rule.title,
             "kind": rule.kind,
             "source": str(rule.log_source) or "correlation",
+            "state": _state(rule.is_enabled, rule.uid in off, loaded.own_severities.get(rule.uid)),
             "tactics": list(rule.tactics),
             "techniques": list(rule.techniques),
             "file": rule.location.file,
         }
-        for rule in rule_work.list_rules(choice, settings_for(config, None, pipeline))
+        for rule in every
     ]
     print_rows(rows, _LISTED, output, wide=("kind", "file"))
+    for problem in loaded.problems:
+        if problem.location.file == "settings":
+            say(str(problem))
+    say(f"{len(loaded.rules)} rules, version {loaded.version}; {len(off)} switched off")
+
+
+def _state(is_enabled: bool, is_off: bool, own_severity: int | None) -> str:
+    """Return whether a rule runs, and the severity of its file where the settings say another."""
+    if is_off or not is_enabled:
+        return "off" if is_off else "off by its file"
+    return f"on, {_SEVERITIES[own_severity]} by its file" if own_severity else "on"
 
 
 @rules.command()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tocsin.errors import SettingsError
+from tocsin.errors import Problem, SettingsError
 from tocsin.serve.cli.options import (
     ConfigOption,
     DataOption,
@@ -89,9 +89,13 @@ def validate(config: ConfigOption = None, data: DataOption = None) -> None:
         settings = settings_for(config, data)
     except SettingsError as error:
         problems += str(error).splitlines()
-    problems += [str(problem) for problem in content_problems(settings)]
-    for problem in problems:
-        write_line(problem)
+    for problem in content_problems(settings):
+        if isinstance(problem, Problem) and problem.is_warning:
+            say(str(problem))
+        else:
+            problems.append(str(problem))
+    for line in problems:
+        write_line(line)
     if problems:
         raise typer.Exit(1)
     say("Settings and content are sound.")
