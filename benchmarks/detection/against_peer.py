@@ -1,7 +1,8 @@
 """Measure Tocsin's detection against a peer: whole programs over the same rules and events."""
 
+import statistics
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -12,9 +13,10 @@ from benchmarks.detection.peers.side import PeerRun, Side
 from benchmarks.detection.report import Result, Target
 from benchmarks.detection.rule_sets import PROCESSES
 from benchmarks.detection.turns import Seconds, extended, interleave
-from benchmarks.detection.workplace import Workplace
+from benchmarks.detection.workplace import Ours, Workplace
 
 GOAL = 200_000
+_QUICK = 100_000
 _SHARE_FOR_START = 20
 
 
@@ -59,29 +61,37 @@ def against(
 
 @dataclass(slots=True)
 class _Comparison:
+    """One comparison while it is made.
+
+    Attributes:
+        first: the pairs of Tocsin's first run, which have been checked.
+        asking: seconds of each run of Tocsin for the events alone.
+    """
+
     workplace: Workplace
     target: Target
     match: Match
     side: Side
     first: answers.Pairs | None = None
+    asking: list[float] = field(default_factory=list)
 
     def result(self) -> Result:
         """Check the answers, then measure."""
         place, match = self.workplace, self.match
-        count = place.events
+        count = _QUICK if place.is_quick else GOAL
         rules = place.rule_folder(match.source, match.rules)
         events = place.event_file(match.events, count)
-        few = place.first_events(events, max(count // _SHARE_FOR_START, 100))
+        few = place.first_events(events, _few(count))
         self.first = answers.read(place.ours(rules, events, match.source).pairs)
         place.check(match.source, match.rules, match.events, count, self.first)
         peer_count = min(match.peer_events // (4 if place.is_quick else 1), count)
         peer_events = place.first_events(events, peer_count)
-        peer_few = place.first_events(events, max(peer_count // _SHARE_FOR_START, 100))
+        peer_few = place.first_events(events, _few(peer_count))
         misses = self._misses(self._peer(rules, peer_events), peer_count)
         place.misses[f"{self.side.name}, {match.rules:,} rules over {match.events}"] = misses
         sides = interleave(
             {
-                "ours, few": partial(self._ours_seconds, rules, few),
+                "ours, few": partial(self._ours_few, rules, few),
                 "ours": partial(self._ours_seconds, rules, events),
                 "peer, few": partial(self._peer_seconds, rules, peer_few),
                 "peer": partial(self._peer_seconds, rules, peer_events),
@@ -98,10 +108,10 @@ class _Comparison:
             name: _at_goal(sides[f"{name}, few"], sides[name], count)
             for name, count in counts.items()
         }
+        of_peer = sides["peer"].median - sides["peer, few"].median
         rates = {
-            name: (count - max(count // _SHARE_FOR_START, 100))
-            / max(sides[name].median - sides[f"{name}, few"].median, 1e-3)
-            for name, count in counts.items()
+            "ours": counts["ours"] / statistics.median(self.asking),
+            "peer": (counts["peer"] - _few(counts["peer"])) / max(of_peer, 1e-3),
         }
         given = "" if counts["peer"] == GOAL else f", given {counts['peer']:,} events"
         note = (
@@ -119,13 +129,21 @@ class _Comparison:
         }
         return Result(self.target, whole["peer"] / whole["ours"], note, figures)
 
+    def _ours_few(self, rules: Path, events: Path) -> float:
+        return self._ours(rules, events).usage.cpu_seconds
+
     def _ours_seconds(self, rules: Path, events: Path) -> float:
+        run = self._ours(rules, events)
+        self.asking.append(run.figure("events"))
+        return run.usage.cpu_seconds
+
+    def _ours(self, rules: Path, events: Path) -> Ours:
         run = self.workplace.ours(rules, events, self.match.source)
         found = answers.read(run.pairs)
         count = sum(1 for _ in events.open("rb"))
         assert self.first is not None
         answers.must_be_equal(answers.of_numbers(self.first, range(count)), found, "a later turn")
-        return run.usage.cpu_seconds
+        return run
 
     def _peer(self, rules: Path, events: Path) -> PeerRun:
         return self.side.run(rules, events, self.match.event_key)
@@ -141,5 +159,9 @@ class _Comparison:
 
 
 def _at_goal(few: Seconds, many: Seconds, count: int) -> float:
-    small = max(count // _SHARE_FOR_START, 100)
-    return extended(few.median, many.median, (small, count), GOAL)
+    return extended(few.median, many.median, (_few(count), count), GOAL)
+
+
+def _few(count: int) -> int:
+    """Return how many events tell what the start takes."""
+    return max(count // _SHARE_FOR_START, 100)

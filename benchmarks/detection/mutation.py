@@ -32,6 +32,8 @@ def variant(document: Document, number: int, keep: Keep) -> Document:
     made = copy.deepcopy(document)
     made["id"] = uuid_of(f"{document['id']} {number}")
     made["title"] = f"{document['title']} ({number})"
+    # Some peers refuse a second rule of the same name.
+    made.pop("name", None)
     made["detection"] = _other_detection(document["detection"], number, keep)
     if made["detection"] == document["detection"]:
         # It has nothing but what is kept: another rule is wanted, and not the same one twice.

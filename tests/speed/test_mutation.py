@@ -14,6 +14,7 @@ from tocsin.detect.fields import Event, EventReader
 
 RULE = {
     "title": "A title",
+    "name": "a_title",
     "id": "5f0c6f0e-0000-4000-8000-000000000001",
     "logsource": {"product": "aws", "service": "cloudtrail"},
     "detection": {
@@ -41,6 +42,7 @@ def test_a_variant_changes_literals_and_nothing_else():
     selection = made["detection"]["selection"]
 
     assert made["id"] != RULE["id"]
+    assert "name" not in made
     assert made["detection"]["condition"] == "selection or words"
     assert selection["eventName"].startswith("StopLogging")
     assert selection["eventName"] != "StopLogging"
