@@ -214,9 +214,13 @@ class RuleSet:
     def _reads(
         self, source: str, rule_uid: str
     ) -> tuple[EventReader, tuple[EntityPath, ...]] | None:
+        # Events of a correlation are read as the rules read them that it refers to.
+        plan = next((each for each in self.plans.plans if each.uid == rule_uid), None)
+        wanted = plan.leaves if plan else frozenset((rule_uid,))
         for bound in self.by_source.get(source, ()):
-            if bound.rule.uid == rule_uid:
-                return bound.reader, bound.rule.entity
+            if bound.rule.uid in wanted:
+                entity = self.correlation_rules[rule_uid].entity if plan else bound.rule.entity
+                return bound.reader, entity
         return None
 
 

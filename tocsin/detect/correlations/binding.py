@@ -71,7 +71,7 @@ class _Binder:
             for reference in definition.correlation.references:
                 self.readers.setdefault(reference, []).append(uid)
         self._delays: dict[str, int] = {}
-        self._origins: dict[str, frozenset[str]] = {}
+        self._leaves: dict[str, frozenset[str]] = {}
 
     def ordered(self) -> list[str]:
         """Return the uids, inner ones first."""
@@ -121,7 +121,8 @@ class _Binder:
         span_us = _us(correlation.timespan)
         delay_us = late_us + (span_us if is_windowed(correlation) else 0)
         self._delays[uid] = delay_us
-        self._origins[uid] = frozenset().union(*(self._origin(each) for each in references))
+        leaves = (self._leaves.get(each, frozenset((each,))) for each in references)
+        self._leaves[uid] = frozenset().union(*leaves)
         groups, fields = len(correlation.group_by), correlation.group_by
         return Plan(
             uid=uid,
@@ -142,11 +143,11 @@ class _Binder:
                 sorted({*self.personas(uid), *([uid] if definition.has_persona else [])})
             ),
             outers=tuple(self.readers.get(uid, ())),
-            sources=self._origins[uid],
+            leaves=self._leaves[uid],
+            sources=frozenset().union(
+                *(self._sources.get(each, frozenset()) for each in self._leaves[uid])
+            ),
         )
-
-    def _origin(self, uid: str) -> frozenset[str]:
-        return self._origins.get(uid) or self._sources.get(uid, frozenset())
 
 
 def _us(length: timedelta) -> int:

@@ -45,6 +45,7 @@ class Plan:
         carried: paths that outer correlations need.
         personas: keys of the personas that it and outer ones need.
         outers: uids of the correlations that refer to it.
+        leaves: rules on single events that it refers to, however far in.
         sources: where its events come from.
     """
 
@@ -64,6 +65,7 @@ class Plan:
     carried: tuple[str, ...] = ()
     personas: tuple[str, ...] = ("",)
     outers: tuple[str, ...] = ()
+    leaves: frozenset[str] = frozenset()
     sources: frozenset[str] = frozenset()
 
 
