@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.run.crank import call
-from tests.serve.cli.shell import json_lines, tocsin
+from tests.serve.cli.shell import PROJECT, json_lines, tocsin
 
 RULE = """
 title: A process of ours starts
@@ -113,3 +113,22 @@ def test_a_pipeline_that_is_not_there_is_named(folder: Path):
 
     assert ended.code == 2
     assert "gone.yaml: the file cannot be read" in ended.err
+
+
+def test_the_guide_shows_what_works(tmp_path: Path):
+    page = (PROJECT / "docs" / "guides" / "bring-sigmahq.md").read_text("utf-8")
+    for name in ("pipelines/acme.yaml", "rules/acme_risky.yml", "acme-sources.yaml"):
+        text = page.partition(f"```yaml\n# {name}\n")[2].partition("```")[0]
+        assert text
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    (tmp_path / "tocsin.yaml").write_text(
+        "rules: {pipelines: [pipelines/acme.yaml], log_sources: [acme-sources.yaml]}\n"
+    )
+    config = ("--config", tmp_path / "tocsin.yaml")
+
+    checked = tocsin("rules", "check", tmp_path / "rules", *config)
+    tested = tocsin("rules", "test", tmp_path / "rules", *config)
+
+    assert (checked.code, checked.err) == (0, "1 rules loaded, 0 files refused\n")
+    assert tested.out == "2 passed, 0 failed\n"
