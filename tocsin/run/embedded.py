@@ -3,7 +3,7 @@
 import logging
 import threading
 from asyncio import wrap_future
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,6 +23,7 @@ from tocsin.run.memory import keep_small
 from tocsin.run.metrics import Meter, Metric
 from tocsin.run.queue import TurnQueue
 from tocsin.run.reloading import Reloader, Reread
+from tocsin.run.remembering import Learning, learning
 from tocsin.run.shown import ShownRule
 from tocsin.run.tools import Tools
 from tocsin.run.turning import Turner
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 _STOP_SECONDS = 10.0
 _STALE_TURN = timedelta(seconds=30)
+_LEARNING_AGE = timedelta(seconds=30)
 
 log = logging.getLogger("tocsin.run")
 
@@ -71,6 +73,7 @@ class Running:
     log_file: Path | None = None
     _threads: list[threading.Thread] = field(default_factory=list)
     _pages: "Listener | None" = None
+    _learning: "tuple[datetime, object, Mapping[str, Learning]] | None" = None
 
     @property
     def rules(self) -> LoadedRules:
@@ -130,6 +133,14 @@ class Running:
         rules, now = self.tools.rules, utc_now()
         feeds = self.store.sources.list(EVERYTHING, now)
         return covered(rules, source_states(rules, self.settings, feeds, now))
+
+    def learning(self) -> Mapping[str, Learning]:
+        """Return the correlations that still learn, by uid; looked up twice a minute at most."""
+        now, rules = utc_now(), self.tools.rules
+        known = self._learning
+        if known is None or known[1] is not rules or now - known[0] > _LEARNING_AGE:
+            known = self._learning = now, rules, learning(rules, self.store, now)
+        return known[2]
 
     def metrics(self) -> Sequence[Metric]:
         """Return what only the running pipeline knows."""

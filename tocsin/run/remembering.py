@@ -1,5 +1,6 @@
 """What correlations remember in a data folder, and which of their groups still learn."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -44,6 +45,33 @@ class CorrelationMemory:
     learning: int
     until: datetime | None
     learning_groups: tuple[LearningGroup, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Learning:
+    """How far a correlation has learned what is usual.
+
+    Attributes:
+        groups: how many it knows; none before the first event.
+        learning: how many of them cannot find anything yet.
+        until: when the last of these can; `None` before the first event.
+    """
+
+    groups: int
+    learning: int
+    until: datetime | None
+
+
+def learning(rules: detect.RuleSet, store: Store, now: datetime) -> Mapping[str, Learning]:
+    """Return the enabled correlations that cannot find everything yet, by uid."""
+    if not any(plan.learning_us for plan in rules.plans.plans):
+        return {}
+    found = {}
+    for each in store.turns.look().remembered(rules.plans, now):
+        if each.learns and (each.learning or not each.groups):
+            ends = (_EPOCH + timedelta(microseconds=group.until_us) for group in each.learning[:1])
+            found[each.uid] = Learning(each.groups, len(each.learning), next(ends, None))
+    return found
 
 
 def correlation_memories(settings: Settings, store: Store) -> tuple[CorrelationMemory, ...]:

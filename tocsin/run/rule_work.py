@@ -18,7 +18,7 @@ from tocsin.run.backtest_plan import Asked
 from tocsin.run.coverage import Covered, coverage, navigator_layer
 from tocsin.run.noise import Noise, noise
 from tocsin.run.notice import Noticed, ask_to_reload, noticed
-from tocsin.run.remembering import CorrelationMemory, correlation_memories
+from tocsin.run.remembering import CorrelationMemory, Learning, correlation_memories
 from tocsin.run.wiring import (
     LoadedRules,
     RuleChoice,
@@ -35,6 +35,7 @@ __all__ = [
     "CorrelationMemory",
     "Covered",
     "ExampleTested",
+    "Learning",
     "Noise",
     "Noticed",
     "RuleTested",

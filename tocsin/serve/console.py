@@ -29,6 +29,8 @@ def console_for(running: Running) -> Console:
             metrics_without_sign_in=public is None,
         ),
         rules=running.shown_rules,
+        rules_version=lambda: running.rules.version,
+        learning=running.learning,
         rule_problems=lambda: running.rules.problems,
         health=running.health,
         metrics=running.metrics,

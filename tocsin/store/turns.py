@@ -150,6 +150,11 @@ class Turns:
         with self._database.read() as connection:
             return self._windows.read(connection, _last_turn(connection))
 
+    def look(self) -> Windows:
+        """Return the same without the lock, for those who only look."""
+        with self._database.read() as connection:
+            return WindowCache().read(connection, _last_turn(connection))
+
     def unseen(self, batch: RawBatch, normalized: Normalized) -> Unseen:
         """Return `normalized` without what is stored, in flight, or twice in the batch.
 

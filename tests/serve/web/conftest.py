@@ -29,6 +29,8 @@ def console_over(store: Store, **changes: object) -> Console:
         now=lambda: seed.NOW,
         view=View(version="0.0.test", **changes),  # type: ignore[arg-type]
         rules=lambda: seed.RULES,
+        rules_version=lambda: "0123456789ab",
+        learning=lambda: seed.LEARNING,
         rule_problems=lambda: (),
         health=lambda: SimpleNamespace(is_ready=True, problems=()),
         metrics=lambda: (),

@@ -20,6 +20,7 @@ from tocsin.normalize import Normalized
 from tocsin.ocsf import RawBatch, empty, from_rows, identifiers, schemas
 from tocsin.run import content
 from tocsin.run.coverage import Covered, SourceState
+from tocsin.run.remembering import Learning
 from tocsin.store import Store, Turn
 
 NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
@@ -74,6 +75,7 @@ class Rule:
     )
     location: str = "content/rules/aws/cloudtrail/example.yaml"
     is_enabled: bool = True
+    is_on: bool = True
     own_severity_id: int | None = None
     text: str = field(
         default="title: Example\nlogsource:\n  product: aws\n  service: cloudtrail\ndetection:\n"
@@ -88,7 +90,14 @@ RULES = (
         "r-admin", "Administrator policy is attached", 4, ("privilege-escalation",), ("T1098.003",)
     ),
     Rule("r-snap", "Disk snapshot is shared with everyone", 5, ("exfiltration",), ("T1537",)),
-    Rule("r-root", "Root signs in to the console", 3, ("initial-access",), ("T1078.004",)),
+    Rule(
+        "r-root",
+        "Root signs in to the console",
+        3,
+        ("initial-access",),
+        ("T1078.004",),
+        own_severity_id=5,
+    ),
     Rule(
         "r-secrets",
         "Many secrets are read in a row",
@@ -427,6 +436,9 @@ def _failures() -> list[dict[str, object]]:
     return [
         {"rule_uid": "r-secrets", "reason": "TypeError: NoneType", "event_uid": None, "count": 3}
     ]
+
+
+LEARNING = {"r-enum": Learning(4, 2, NOW + timedelta(days=3))}
 
 
 def coverage() -> Covered:

@@ -1,6 +1,8 @@
 """What the pages show."""
 
 import re
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -15,6 +17,7 @@ from tests.serve.web.conftest import (
     signed_in,
 )
 from tocsin import settings
+from tocsin.errors import Location, Problem
 from tocsin.ocsf import EVERYTHING
 from tocsin.serve.web import create_app
 from tocsin.store import FindingFilter, IncidentFilter, Store
@@ -371,3 +374,57 @@ def test_the_layer_is_a_file_to_keep(viewer: httpx.Client) -> None:
     assert "attachment" in answer.headers["content-disposition"]
     assert answer.json()["versions"]["layer"] == "4.5"
     assert "T1609" in {each["techniqueID"] for each in answer.json()["techniques"]}
+
+
+# --- tuning ---------------------------------------------------------------------------------------
+
+
+def test_rules_that_learn_or_are_rated_anew_say_so(viewer: httpx.Client) -> None:
+    learning = text_of(viewer.get("/rules?state=learning"))
+    rated = text_of(viewer.get("/rules?state=rated"))
+
+    assert "version 0123456789ab" in learning
+    assert "learning: 2 groups, the last until 2026-11-26" in learning
+    assert "Identities are listed by a long-lived key" in learning
+    assert "Root signs in to the console" in rated
+    assert "Critical by its file" in rated
+    for page in (learning, rated):
+        assert "CloudTrail logging is stopped" not in page
+
+
+def test_rules_that_are_switched_off_are_there_and_told(store: Store) -> None:
+    off = replace(seed.RULES[0], is_on=False)
+    console = replace(console_over(store), rules=lambda: (off, *seed.RULES[1:]))
+    with served(create_app(console)) as address, signed_in(address, "viewer") as client:
+        found = text_of(client.get("/rules?state=off"))
+        page = text_of(client.get(f"/rules/{off.uid}"))
+        in_force = [rule["uid"] for rule in client.get("/api/v1/rules").json()]
+
+    assert f"1 of {len(seed.RULES)}" in found
+    assert off.title in found
+    assert "switched off" in page
+    assert off.uid not in in_force
+
+
+def test_the_page_of_a_rule_tells_its_noise(viewer: httpx.Client, store: Store) -> None:
+    (loudest, *_) = store.tuning.noise(seed.NOW - timedelta(days=30), EVERYTHING)
+
+    page = text_of(viewer.get(f"/rules/{loudest.rule_uid}"))
+
+    assert "Tuning, 30 days" in page
+    assert f"{loudest.incidents}, of which {loudest.alone} hold nothing else" in page
+    assert loudest.loudest[0].entity.name in page
+
+
+def test_of_many_broken_files_the_worst_are_shown(store: Store) -> None:
+    problems = tuple(
+        Problem(Location(f"rules/{number}.yml", 1), "it is odd", is_warning=number < 20)
+        for number in range(21)
+    )
+    console = replace(console_over(store), rule_problems=lambda: problems)
+    with served(create_app(console)) as address, signed_in(address, "viewer") as client:
+        answer = client.get("/rules")
+
+    assert answer.text.count('class="notice notice-') == 12
+    assert "rules/20.yml:1: it is odd" in text_of(answer)
+    assert "9 problems more" in text_of(answer)

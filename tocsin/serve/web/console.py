@@ -13,7 +13,7 @@ from tocsin.store import Store
 
 if TYPE_CHECKING:
     from tocsin.ocsf import Scope
-    from tocsin.run.rule_work import Covered
+    from tocsin.run.rule_work import Covered, Learning
     from tocsin.run.suppressing import Preview, Suppression
 
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
@@ -114,6 +114,14 @@ class RuleView(Protocol):
     def text(self) -> str:
         """The rule file itself."""
 
+    @property
+    def is_on(self) -> bool:
+        """Whether it runs: neither the settings nor its file switch it off."""
+
+    @property
+    def own_severity_id(self) -> int | None:
+        """What its file says, where the settings say otherwise."""
+
 
 class HealthView(Protocol):
     """How the pipeline is."""
@@ -159,7 +167,9 @@ class Console:
         store: open; its queries take the scope of whoever asks.
         now: gives the time, UTC and aware.
         view: settings.
-        rules: gives the rules in force, cheap to call.
+        rules: gives the rules in force and those that are switched off, cheap to call.
+        rules_version: gives the hash of what is in force.
+        learning: gives the correlations that still learn, by uid.
         rule_problems: gives what is wrong with rule files.
         health: gives the health of the pipeline, cheap to call.
         metrics: gives samples that only the running pipeline knows (turn seconds, queue depth).
@@ -171,6 +181,8 @@ class Console:
     now: Callable[[], datetime]
     view: View
     rules: Callable[[], Sequence[RuleView]]
+    rules_version: Callable[[], str]
+    learning: "Callable[[], Mapping[str, Learning]]"
     rule_problems: Callable[[], Sequence[Problem]]
     health: Callable[[], HealthView]
     metrics: Callable[[], Sequence[MetricView]]

@@ -98,7 +98,7 @@ def store_metrics(console: "Console") -> Iterator[Metric]:
     yield _gauge("tocsin_state_bytes", "Size of the database.", figures.state_bytes)
     yield _gauge("tocsin_free_bytes", "Free space of the data folder's disk.", figures.free_bytes)
     yield _gauge("tocsin_ready", "Whether turns run.", int(console.health().is_ready))
-    yield _gauge("tocsin_rules", "Rules in force.", len(console.rules()))
+    yield _gauge("tocsin_rules", "Rules in force.", sum(rule.is_on for rule in console.rules()))
 
 
 def _feed_metrics(feed: "FeedHealth") -> Iterator[Metric]:

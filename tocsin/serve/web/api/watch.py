@@ -47,7 +47,7 @@ def list_sources(request: Request) -> list[FeedModel]:
 def list_rules(request: Request) -> list[RuleModel]:
     """List the rules in force with what they have found."""
     counts = _counts(request)
-    return [_rule(rule, counts.get(rule.uid)) for rule in console_of(request).rules()]
+    return [_rule(rule, counts.get(rule.uid)) for rule in console_of(request).rules() if rule.is_on]
 
 
 @operation(router, "GET", "/rules/{uid}", Permission.READ, response_model=RuleModel)

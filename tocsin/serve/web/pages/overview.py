@@ -69,7 +69,7 @@ def _contents(request: Request) -> Values:
             if each.status in names.FINISHED_STATUSES
         ),
         "health": console.health(),
-        "rule_count": len(console.rules()),
+        "rule_count": sum(rule.is_on for rule in console.rules()),
     }
 
 
