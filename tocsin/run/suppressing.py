@@ -183,7 +183,7 @@ def _expiry(text: str, now: datetime, problems: list[str]) -> datetime:
         moment = datetime.fromisoformat(text)
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
-        what = f"{text[:40]!r} is no time" if text else "`expires` is missing"
+        what = f"`expires`: {text[:40]!r} is no time" if text else "`expires` is missing"
         problems.append(f"{what}; write 30d, 2026-12-31 or 2026-12-31T10:00, a year ahead at most")
         # Some moment that is no problem of its own.
         return now + timedelta(days=1)
@@ -238,7 +238,11 @@ def _is_same(new: Suppression, known: Suppression) -> bool:
 
 def _place(document: Document, file: str, place: int, problem: str) -> Location:
     """Return where in the file a problem is: at the key that it names, else at the entry."""
-    key = next((name for name in _KEYS if f"`{name}`" in problem or f"the {name}" in problem), None)
+    claim, begin = problem.partition(";")[0], problem.partition(":")[0]
+    named = (
+        name for name in _KEYS if f"`{name}`" in claim or f"the {name} " in claim or name == begin
+    )
+    key = next(named, None)
     return Location(file, document.line((place, key) if key else (place,)))
 
 

@@ -15,6 +15,7 @@ from tocsin.errors import ContentError, SettingsError, TocsinError, UsageError
 from tocsin.serve.cli import (
     content_commands,
     drill_commands,
+    finding_commands,
     incident_commands,
     offline_commands,
     store_commands,
@@ -54,6 +55,7 @@ system_commands.add_to(app)
 offline_commands.add_to(app)
 store_commands.add_to(app)
 incident_commands.add_to(app)
+finding_commands.add_to(app)
 suppression_commands.add_to(app)
 content_commands.add_to(app)
 drill_commands.add_to(app)
