@@ -51,6 +51,7 @@ class Shipped:
 def shipped(worker: RuleWorker) -> Shipped:
     loaded = wiring.load_rules(wiring.RuleChoice())
     assert loaded.problems == ()
+    worker.provide(loaded.surroundings)
     log_sources = detect.LogSources.read(content.log_sources_text(), "log_sources.yaml")
     rule_set = detect.RuleSet.build(loaded.rules, log_sources, _EVERY_AGE)
     return Shipped(loaded.rules, rule_set, wiring.load_mappings(), worker)

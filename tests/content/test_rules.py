@@ -5,24 +5,31 @@ import re
 
 import pytest
 
-from tests.content.detection import Shipped, attack_tactics, rule_file
+from tests.content.detection import MEDIUM, Shipped, attack_tactics, rule_file
 from tests.content.python_mutants import mutants as python_mutants
 from tocsin import detect, normalize
 from tocsin.conditions import holds
 from tocsin.detect.review import is_single_comparison, mutants, structure
 from tocsin.run import rule_work, wiring
 
-LONGEST_FILE = 60
-FEWEST_RULES = 36
+LONGEST_FILE = 75
+LONGEST_CORRELATION = 150
+FEWEST_RULES = 70
+FEWEST_CORRELATIONS = 12
 FEWEST_PYTHON_RULES = 3
+INFORMATIONAL = 1
 LOADED = wiring.load_rules(wiring.RuleChoice())
 SIGMA = [rule.as_in_examples() for rule in LOADED.rules if rule.kind == "Sigma"]
 PYTHON = [rule for rule in LOADED.rules if rule.kind == "Python"]
-SOURCE_OF_FOLDER = {"aws": "aws.cloudtrail", "kubernetes": "kubernetes.audit"}
+CORRELATIONS = [rule for rule in LOADED.rules if rule.kind == "Correlation"]
 
 
 def name(rule: detect.Rule) -> str:
     return rule_file(rule).stem
+
+
+def source_of(rule: detect.Rule) -> str:
+    return "kubernetes.audit" if "kubernetes" in rule_file(rule).parts else "aws.cloudtrail"
 
 
 every_rule = pytest.mark.parametrize("rule", LOADED.rules, ids=name)
@@ -30,7 +37,7 @@ every_rule = pytest.mark.parametrize("rule", LOADED.rules, ids=name)
 
 def records(shipped: Shipped, rule: detect.Rule) -> list[tuple[bool, dict]]:
     """Return the rule's examples as complete records with the answers expected."""
-    base = shipped.mappings[SOURCE_OF_FOLDER[rule_file(rule).parents[1].name]].example
+    base = shipped.mappings[source_of(rule)].example
     return [
         (example.matches, normalize.overlay(base, json.loads(example.record)))
         for example in rule.examples
@@ -91,16 +98,41 @@ def test_examples_notice_when_a_condition_of_a_python_rule_is_dropped(shipped, r
 
 
 def test_there_are_enough_rules_that_differ_in_more_than_literals():
-    structures = {structure(rule) for rule in LOADED.rules}
+    alarms = [rule for rule in (*SIGMA, *PYTHON) if not rule.is_building_block]
 
-    assert len(structures) >= FEWEST_RULES
+    assert len({structure(rule) for rule in alarms}) >= FEWEST_RULES
     assert len(PYTHON) >= FEWEST_PYTHON_RULES
 
 
-def test_at_most_half_of_the_rules_only_compare_the_name_of_the_event():
-    single = [rule for rule in LOADED.rules if is_single_comparison(rule)]
+def test_there_are_enough_correlations_that_alarm():
+    alarms = [rule for rule in CORRELATIONS if not rule.is_building_block]
 
-    assert len(single) <= len(LOADED.rules) / 2
+    assert len(alarms) >= FEWEST_CORRELATIONS
+    assert all(rule.severity_id >= MEDIUM for rule in alarms)
+
+
+def test_at_most_half_of_the_rules_only_compare_the_name_of_the_event():
+    alarms = [rule for rule in (*SIGMA, *PYTHON) if not rule.is_building_block]
+    single = [rule for rule in alarms if is_single_comparison(rule)]
+
+    assert len(single) <= len(alarms) / 2
+
+
+def test_building_blocks_say_nothing_alone_and_are_all_built_upon():
+    referred = {uid for rule in CORRELATIONS for uid in rule.correlation.references}
+    blocks = [rule for rule in LOADED.rules if rule.is_building_block]
+
+    assert blocks
+    assert [rule.title for rule in blocks if rule.uid not in referred] == []
+    assert {rule.severity_id for rule in blocks} == {INFORMATIONAL}
+    assert {rule.title for rule in LOADED.rules if rule.severity_id == INFORMATIONAL} == {
+        rule.title for rule in blocks
+    }
+
+
+@pytest.mark.parametrize("alarm", ["IAM made overly permissive", "Sensitive data exposed"])
+def test_the_alarms_that_owners_ask_for_by_name_are_among_the_titles(alarm):
+    assert [rule for rule in LOADED.rules if rule.title.startswith(f"{alarm}:")]
 
 
 @every_rule
@@ -120,7 +152,8 @@ def test_a_rule_is_one_small_file(rule):
 
     lengths = {file.name: file.read_text().count("\n") for file in files}
 
-    assert max(lengths.values()) <= LONGEST_FILE, lengths
+    longest = LONGEST_CORRELATION if rule.kind == "Correlation" else LONGEST_FILE
+    assert max(lengths.values()) <= longest, lengths
 
 
 @every_rule

@@ -114,8 +114,16 @@ class _Ground:
     surroundings: str
     problems: list[str] = field(default_factory=list)
 
-    def replay(self, tables: Sequence[pa.Table], turns: int) -> Iterator[_Turn]:
-        """Yield what each turn found; a turn is of one source, as those of a running Tocsin are."""
+    def replay(
+        self, tables: Sequence[pa.Table], turns: int, aftermath: timedelta = _AFTERMATH
+    ) -> Iterator[_Turn]:
+        """Yield what each turn found; a turn is of one source, as those of a running Tocsin are.
+
+        Args:
+            tables: events, of one source each.
+            turns: about how many.
+            aftermath: how long the clock goes on after the last event.
+        """
         windows = detect.Windows()
         last = None
         with RuleWorker() as worker:
@@ -126,7 +134,7 @@ class _Ground:
                 yield last
             if last:
                 # The clock goes on once: what should have come by then is missing.
-                later, nothing = last.now + _AFTERMATH, tables[0].slice(0, 0)
+                later, nothing = last.now + aftermath, tables[0].slice(0, 0)
                 yield _Turn(last.now, *self._judged(nothing, windows, later, worker))
 
     def _judged(
@@ -284,7 +292,8 @@ def _benign(ground: _Ground) -> BenignScore:
     read = list(_story_events(story, ground, _begin(company, COMPANY)))
     tables = [each.events for each in read]
     found: dict[str, Mapping[str, object]] = {}
-    for turn in ground.replay(tables, _DAY_TURNS):
+    # No aftermath: what stays away once the day is over is not missing.
+    for turn in ground.replay(tables, _DAY_TURNS, aftermath=timedelta(0)):
         found |= {row["uid"]: row for row in turn.findings.to_pylist()}
     counted = [row for row in found.values() if int(str(row["severity_id"])) >= COUNTED_SEVERITY_ID]
     return BenignScore(
