@@ -14,7 +14,7 @@ from tocsin.detect.correlations.plan import Mark, Plan
 _ROWS = "clock/"
 
 
-class Arrival(msgspec.Struct, frozen=True):
+class Arrival(msgspec.Struct, frozen=True, gc=False):
     """The newest event of a source, and when its last event arrived; microseconds since 1970."""
 
     newest_us: int

@@ -4,7 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
-from itertools import islice, product
+from itertools import groupby, islice, product
 from typing import Protocol, TypeAlias
 
 from tocsin.detect.correlations.model import Denied, Expression, Joined, Occurs
@@ -17,6 +17,9 @@ Exact: TypeAlias = int | Fraction
 
 class Measure(Protocol):
     """A number that changes as sightings enter and leave a sliding window."""
+
+    def load(self, before: Sequence[Sighting]) -> None:
+        """Take in sightings of several moments, in order, whose values nobody asks for."""
 
     def add(self, together: Sequence[Sighting]) -> None:
         """Take in the sightings of the next moment."""
@@ -33,6 +36,10 @@ class Count:
 
     def __init__(self) -> None:
         self._count = 0
+
+    def load(self, before: Sequence[Sighting]) -> None:
+        """See `Measure`."""
+        self.add(before)
 
     def add(self, together: Sequence[Sighting]) -> None:
         """See `Measure`."""
@@ -52,6 +59,10 @@ class Distinct:
 
     def __init__(self) -> None:
         self._counts: Counter[tuple[str, ...]] = Counter()
+
+    def load(self, before: Sequence[Sighting]) -> None:
+        """See `Measure`."""
+        self.add(before)
 
     def add(self, together: Sequence[Sighting]) -> None:
         """See `Measure`."""
@@ -81,6 +92,10 @@ class Sum:
         self._total: Exact = 0
         self.below_zero = 0
 
+    def load(self, before: Sequence[Sighting]) -> None:
+        """See `Measure`."""
+        self.add(before)
+
     def add(self, together: Sequence[Sighting]) -> None:
         """See `Measure`."""
         for sighting in together:
@@ -107,6 +122,10 @@ class Occurring:
         self._expression = expression
         self._bits = bits
         self._counts: Counter[int] = Counter()
+
+    def load(self, before: Sequence[Sighting]) -> None:
+        """See `Measure`."""
+        self.add(before)
 
     def add(self, together: Sequence[Sighting]) -> None:
         """See `Measure`."""
@@ -137,6 +156,11 @@ class Chain:
         # two of them, so that one remains where the next step is the same event.
         self._best: dict[tuple[int, int], tuple[tuple[int, str], ...]] = {}
         self._ended: dict[int, int] = {}
+
+    def load(self, before: Sequence[Sighting]) -> None:
+        """See `Measure`."""
+        for _, together in groupby(before, key=lambda each: each.time_us):
+            self.add(tuple(together))
 
     def add(self, together: Sequence[Sighting]) -> None:
         """See `Measure`."""

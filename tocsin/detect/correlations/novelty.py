@@ -28,7 +28,7 @@ class Novelty:
     def step(self, group: Group, since_us: int, mark: Mark) -> Step:
         """See `Form`."""
         fresh = [at for at, each in enumerate(group.sightings) if not each.is_decided]
-        seen = self._remembered(group.seen, [group.sightings[at] for at in fresh], mark)
+        seen = self._remembered(group.seen, [group.sightings[at] for at in fresh])
         ledger = Ledger(group.sightings, self.plan.period_us)
         kept = set(range(len(group.sightings))).difference(fresh)
         for place in fresh:
@@ -39,7 +39,10 @@ class Novelty:
                 self._settle(ledger, place)
                 kept.add(place)
         sightings = tuple(ledger.sightings[place] for place in sorted(kept))
-        after = replace(group, sightings=sightings, seen=seen)
+        # Not before: the first events of this turn may be much older than the last.
+        forgotten_us = mark.watermark_us - self._memory_us
+        kept_seen = {key: each for key, each in seen.items() if each.last_us > forgotten_us}
+        after = replace(group, sightings=sightings, seen=kept_seen)
         return Step(after, ledger.tellings, ledger.closings)
 
     def due(self, group: Group) -> int:
@@ -74,17 +77,16 @@ class Novelty:
         return time_us - begin < learning_us
 
     def _remembered(
-        self, seen: Mapping[str, Seen], fresh: Iterable[Sighting], mark: Mark
+        self, seen: Mapping[str, Seen], fresh: Iterable[Sighting]
     ) -> Mapping[str, Seen]:
-        """Return the values with those of new sightings, without those long past."""
+        """Return the values with those of new sightings."""
         times: dict[str, tuple[str, list[int]]] = {}
         for sighting in fresh:
             times.setdefault(_GROUP, ("", []))[1].append(sighting.time_us)
             for values in combinations(sighting):
                 known = times.setdefault(group_key(values), (", ".join(values), []))
                 known[1].append(sighting.time_us)
-        forgotten_us = mark.watermark_us - self._memory_us
-        kept = {key: each for key, each in seen.items() if each.last_us > forgotten_us}
+        kept = dict(seen)
         for key, (text, found) in times.items():
             gap_us = self.plan.span_us - (self.plan.late_us if key != _GROUP else 0)
             before = kept[key].spans if key in kept else ()

@@ -35,11 +35,14 @@ class Rate:
                 touched.add(bucket)
                 settled = msgspec.structs.replace(sighting, is_decided=True)
                 ledger.sightings[place] = settled
-        oldest = (mark.watermark_us - self.plan.late_us) // span_us - self.buckets - 1
-        kept = tuple(sorted((at, count) for at, count in counts.items() if at >= oldest))
-        head = msgspec.structs.replace(group.head, counts=kept)
+        known = tuple(sorted(counts.items()))
+        head = msgspec.structs.replace(group.head, counts=known)
         for bucket in sorted(touched):
             self._judge(ledger, head, bucket, counts[bucket])
+        # Not before: the first events of this turn may be much older than the last.
+        oldest = (mark.watermark_us - self.plan.late_us) // span_us - self.buckets - 1
+        kept = tuple(each for each in known if each[0] >= oldest)
+        head = msgspec.structs.replace(head, counts=kept)
         after = replace(group, head=head, sightings=tuple(ledger.sightings))
         return Step(after, ledger.tellings, ledger.closings)
 

@@ -1,7 +1,8 @@
 """Let correlations look at what rules matched in a turn, inner correlations first."""
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import product
 
 import msgspec
@@ -212,39 +213,46 @@ def _observed(sighting: Sighting) -> Observation:
 
 def _grown(group: Group, sightings: Sequence[Sighting]) -> tuple[Group, int]:
     """Return the group with new sightings in their places, and the time of the first new one."""
-    if not sightings:
-        return group, NEVER
-    known = {each.uid: each for each in group.sightings}
     since_us = NEVER
-    for sighting in sightings:
-        before = known.get(sighting.uid)
-        after = before.joined(sighting) if before else sighting
-        if after is not before:
-            known[sighting.uid] = after
-            since_us = min(since_us, after.time_us)
+    ordered = list(group.sightings)
+    for sighting in sorted(sightings, key=lambda each: each.order):
+        place = bisect_left(ordered, sighting.order, key=lambda each: each.order)
+        before = ordered[place] if place < len(ordered) else None
+        if before is None or before.uid != sighting.uid:
+            ordered.insert(place, sighting)
+        elif (joined := before.joined(sighting)) is not before:
+            ordered[place] = joined
+        else:
+            continue
+        since_us = min(since_us, sighting.time_us)
     if since_us == NEVER:
         return group, NEVER
-    ordered = tuple(sorted(known.values(), key=lambda each: each.order))
     head = msgspec.structs.replace(
         group.head,
         first_us=min(group.head.first_us, since_us),
         last_us=max(group.head.last_us, *(each.time_us for each in sightings)),
     )
-    return replace(group, head=head, sightings=ordered), since_us
+    return Group(head, tuple(ordered), group.seen), since_us
 
 
 def _pruned(group: Group, plan: Plan, mark: Mark) -> tuple[Group, int]:
     """Return the group without what is past, and how much more had to go."""
-    kept = tuple(each for each in group.sightings if each.keep_us > mark.watermark_us)
+    kept = group.sightings
+    # Those to come are in order of their end, nearly; what stays a while longer does no harm.
+    if kept and kept[0].keep_us <= mark.watermark_us:
+        kept = tuple(each for each in kept if each.keep_us > mark.watermark_us)
     most = max(MAX_SIGHTINGS, 2 * plan.counted)
     lost = kept[: max(0, len(kept) - most)]
     seen, many = group.seen, max(0, len(group.seen) - MAX_VALUES - 1)
     if many:
         oldest = sorted(seen, key=lambda key: (seen[key].last_us, key))[:many]
         seen = {key: each for key, each in seen.items() if key not in oldest}
-    # What is told and pushed out by newer sightings is missed by nobody.
-    missed = sum(1 for each in lost if not each.told)
-    return replace(group, sightings=kept[len(lost) :], seen=seen), missed + many
+    # What is told, or counted, and pushed out by newer sightings is missed by nobody.
+    is_counted = plan.correlation.kind == "rate"
+    missed = 0 if is_counted else sum(1 for each in lost if not each.told)
+    if len(lost) == many == 0 and kept is group.sightings:
+        return group, 0
+    return Group(group.head, kept[len(lost) :], seen), missed + many
 
 
 def _scheduled(group: Group, form: Form, plan: Plan, mark: Mark) -> Group | None:
@@ -255,11 +263,11 @@ def _scheduled(group: Group, form: Form, plan: Plan, mark: Mark) -> Group | None
             return None
         due_us = keep_us
     else:
-        due_us = min((each.keep_us for each in group.sightings), default=NEVER)
+        due_us = group.sightings[0].keep_us if group.sightings else NEVER
         due_us = (due_us // _GRID_US + 1) * _GRID_US
     due_us = min(due_us, form.due(group))
     head = msgspec.structs.replace(group.head, due_us=due_us, keep_us=keep_us)
-    return replace(group, head=head)
+    return Group(head, group.sightings, group.seen)
 
 
 def _kept_until(head: Head, plan: Plan) -> int:

@@ -137,21 +137,26 @@ def windows(
     sightings: Sequence[Sighting], since_us: int, span_us: int, measure: Measure
 ) -> Iterator[Window]:
     """Yield the windows that end at each moment from `since_us` on, with what is measured."""
-    times = [each.time_us for each in sightings]
-    first = end = bisect_right(times, since_us - span_us)
-    for time_us, moment in groupby(sightings[first:], key=lambda each: each.time_us):
+    first = _after(sightings, since_us - span_us)
+    end = _after(sightings, since_us - 1)
+    measure.load(sightings[first:end])
+    for time_us, moment in groupby(sightings[end:], key=lambda each: each.time_us):
         together = tuple(moment)
         place, end = end, end + len(together)
         measure.add(together)
         edge_us = time_us - span_us
-        while times[first] <= edge_us:
+        while sightings[first].time_us <= edge_us:
             measure.remove(sightings[first])
             first += 1
-        if time_us >= since_us:
-            # The measure goes on changing: what it counts beside its value is noted here.
-            below_zero = measure.below_zero if isinstance(measure, Sum) else 0
-            value = measure.value(edge_us)
-            yield Window(first, place, end, time_us, value, measure, below_zero)
+        # The measure goes on changing: what it counts beside its value is noted here.
+        below_zero = measure.below_zero if isinstance(measure, Sum) else 0
+        value = measure.value(edge_us)
+        yield Window(first, place, end, time_us, value, measure, below_zero)
+
+
+def _after(sightings: Sequence[Sighting], time_us: int) -> int:
+    """Return the place of the first sighting after a time."""
+    return bisect_right(sightings, time_us, key=lambda each: each.time_us)
 
 
 def _open_from(sightings: Sequence[Sighting]) -> int:

@@ -17,14 +17,14 @@ NEVER = 1 << 62
 """A time that does not come, microseconds since 1970."""
 
 
-class Persona(msgspec.Struct, frozen=True):
+class Persona(msgspec.Struct, frozen=True, gc=False):
     """Who an event is about, as one correlation reads it."""
 
     entity: Entity
     links: tuple[Entity, ...] = ()
 
 
-class Sighting(msgspec.Struct, frozen=True):
+class Sighting(msgspec.Struct, frozen=True, gc=False):
     """One event that rules of a correlation matched.
 
     Attributes:
@@ -84,7 +84,7 @@ def _lowest(sighting: Sighting) -> int:
     return sighting.steps & -sighting.steps
 
 
-class Seen(msgspec.Struct, frozen=True):
+class Seen(msgspec.Struct, frozen=True, gc=False):
     """When a value was seen: spans of time without a gap that would forget it, in order."""
 
     value: str
@@ -96,7 +96,7 @@ class Seen(msgspec.Struct, frozen=True):
         return self.spans[-1][1]
 
 
-class Head(msgspec.Struct, frozen=True):
+class Head(msgspec.Struct, frozen=True, gc=False):
     """What is remembered of a group beside its sightings and values.
 
     Attributes:

@@ -1,11 +1,23 @@
 """Note which sightings a finding names, so that each is told once a period."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
 import msgspec
 
 from tocsin.detect.correlations.plan import Telling
 from tocsin.detect.correlations.state import Sighting
+
+
+@dataclass(slots=True)
+class _Page:
+    """What the finding of one period learns: places of sightings."""
+
+    closing: int
+    places: list[int] = field(default_factory=list)
+    window: Sequence[int] = ()
+    value: float | str = 0
+    usual: float | None = None
 
 
 class Ledger:
@@ -18,7 +30,7 @@ class Ledger:
     def __init__(self, sightings: Iterable[Sighting], period_us: int) -> None:
         self.sightings = list(sightings)
         self._period_us = period_us
-        self._tellings: dict[int, Telling] = {}
+        self._pages: dict[int, _Page] = {}
         self._reached: dict[int, int] = {}
         self._closings: list[Sighting] = []
 
@@ -48,7 +60,6 @@ class Ledger:
         period_us = closing_us // self._period_us * self._period_us
         reached = self._reached.get(period_us, 0)
         self._reached[period_us] = max(end, reached)
-        whole = among or range(first, end)
         # Windows follow each other: what earlier ones hold is told already.
         places = among or range(max(first, reached), end)
         fresh = [place for place in places if period_us not in self.sightings[place].told]
@@ -56,16 +67,9 @@ class Ledger:
             told = (*self.sightings[place].told, period_us)
             self.sightings[place] = msgspec.structs.replace(self.sightings[place], told=told)
         if fresh:
-            before = self._tellings.get(period_us)
-            events = tuple(self.sightings[place] for place in fresh)
-            self._tellings[period_us] = Telling(
-                period_us,
-                (*before.events, *events) if before else events,
-                before.closing if before else self.sightings[closing],
-                tuple(self.sightings[place] for place in whole),
-                value,
-                usual,
-            )
+            page = self._pages.setdefault(period_us, _Page(closing))
+            page.places += fresh
+            page.window, page.value, page.usual = among or range(first, end), value, usual
 
     def rewind(self) -> None:
         """Begin to tell windows from the first sighting again."""
@@ -81,7 +85,17 @@ class Ledger:
     @property
     def tellings(self) -> tuple[Telling, ...]:
         """What findings learn, in order of their periods."""
-        return tuple(self._tellings[period] for period in sorted(self._tellings))
+        return tuple(
+            Telling(
+                period_us,
+                tuple(self.sightings[place] for place in page.places),
+                self.sightings[page.closing],
+                tuple(self.sightings[place] for place in page.window),
+                page.value,
+                page.usual,
+            )
+            for period_us, page in sorted(self._pages.items())
+        )
 
     @property
     def closings(self) -> tuple[Sighting, ...]:
