@@ -126,6 +126,47 @@ def test_a_rule_that_keeps_failing_in_between_is_switched_off_in_the_end():
     assert verdicts[-1].count == 4
 
 
+RAISES = "def rule(event):\n    if event['n'] % 7: raise ValueError('odd')\n    return False\n"
+
+
+def test_a_rule_that_raises_on_record_after_record_is_switched_off(worker):
+    source = "def rule(event): return event['nothing']\n"
+    records = [json.dumps({"n": number}) for number in range(300)]
+    first, later = (worker({"r": source, "good": GOOD}, records) for _ in range(2))
+
+    assert len([v for v in first if v.failure.startswith("raised KeyError")]) >= 100
+    assert worker.switched_off == {"r": "100 times in a row, it raised KeyError: 'nothing'"}
+    assert [(v.record, v.count) for v in later] == [(None, 300)]
+    assert later[0].failure.startswith("switched_off: 100 times in a row, it raised KeyError")
+
+
+def test_a_rule_that_answers_in_between_may_raise_often(worker):
+    records = [json.dumps({"n": number}) for number in range(1_000)]
+    verdicts = worker({"r": RAISES}, records)
+
+    assert len([v for v in verdicts if v.failure]) == 857
+    assert not worker.switched_off
+
+
+def test_tests_of_a_rule_switch_nothing_off(worker):
+    source = "def rule(event): return event['nothing']\n"
+    verdicts = worker({"r": source}, ["{}"] * 150, ["[]"] * 150)
+
+    assert [v.failure for v in verdicts] == ["raised KeyError: 'nothing'"] * 150
+    assert not worker.switched_off
+
+
+def test_a_helper_that_was_changed_gives_a_rule_another_chance(worker):
+    source = "from acme import ask\ndef rule(event): return ask(event)\n"
+    surroundings = {"data_models": [], "log_types": {}}
+    for text in ("def ask(event): raise ValueError\n", "def ask(event): return True\n"):
+        worker.provide(json.dumps({**surroundings, "modules": {"acme": text}}))
+        verdicts = worker({"r": source}, ["{}"] * 120)
+
+    assert not worker.switched_off
+    assert len(verdicts) == 120
+
+
 def test_an_edited_rule_gets_another_chance(worker):
     worker({"r": HOSTILE["exits hard"][0]}, [STOP] * 3)
 

@@ -3,8 +3,8 @@
 The child (`rule_worker_child`) is locked in and judges every rule on one record after the other,
 and answers for a group of them. When an answer is late, or the child dies, nobody can say which
 rule did it: fresh children try each record of the group, and then each rule alone, so that only the
-guilty one is counted as failed. A rule that was guilty three times in a row is switched off until
-its text changes.
+guilty one is counted as failed. A rule that was guilty three times in a row, or that raised a
+hundred times in a row, is switched off until its text, or a helper, changes.
 """
 
 import os
@@ -42,6 +42,8 @@ class WorkerLimits:
         start_seconds: time for a child to start.
         strikes_in_a_row: failures to answer after which a rule is switched off.
         strikes_in_all: the same, counted since the worker was made.
+        raises_in_a_row: records on which a rule raised, with no answer in between, after which it
+            is switched off; tests do not count.
     """
 
     memory_bytes: int = 256 * 1024 * 1024
@@ -49,6 +51,7 @@ class WorkerLimits:
     start_seconds: float = 30.0
     strikes_in_a_row: int = 3
     strikes_in_all: int = 20
+    raises_in_a_row: int = 100
 
 
 class _Answer(msgspec.Struct, array_like=True, frozen=True):
@@ -106,6 +109,7 @@ class _Record:
     asked: int = 0
     in_a_row: int = 0
     in_all: int = 0
+    raised: int = 0
     off_because: str = ""
 
 
@@ -122,6 +126,7 @@ class RuleWorker:
         self._records: dict[str, _Record] = {}
         self._trouble = ""
         self._surroundings = ""
+        self._is_testing = False
 
     def __enter__(self) -> "RuleWorker":
         return self
@@ -181,6 +186,7 @@ class RuleWorker:
         """Run every rule on every record; see `detect.RunPython`."""
         if not records:
             return []
+        self._is_testing = bool(mocks)
         cases = list(zip(records, mocks, strict=True)) if mocks else records
         for uid, source in rules.items():
             if uid not in self._records or self._records[uid].source != source:
@@ -236,6 +242,7 @@ class RuleWorker:
                 group = _ANSWERS.decode(child.channel.receive(seconds=seconds))
                 if len(group) != count:
                     raise BrokenChannelError("it answered for other records")
+                self._count_raises(group, loaded)
                 for uid in loaded:
                     self._records[uid].in_a_row = 0
                     self._records[uid].asked += len(group)
@@ -246,6 +253,18 @@ class RuleWorker:
         except (BrokenChannelError, msgspec.MsgspecError):
             self._trouble = self._end_of_child()
             self.close()
+
+    def _count_raises(self, group: Sequence[Sequence[_Answer]], loaded: Sequence[str]) -> None:
+        """Switch a rule off that raises on record after record."""
+        for answers in () if self._is_testing else group:
+            for answer in answers:
+                record = self._records.get(answer.rule_uid)
+                if record is None or answer.rule_uid not in loaded:
+                    continue
+                record.raised = record.raised + 1 if answer.failure and not answer.matched else 0
+                if record.raised >= self._limits.raises_in_a_row and not record.off_because:
+                    reason = _printable(answer.failure, 300)
+                    record.off_because = f"{record.raised} times in a row, it {reason}"
 
     def _alone(self, uids: Sequence[str], index: int, record: _Case) -> Iterator[Verdict]:
         """Try one record of a group that was not answered."""

@@ -19,6 +19,8 @@ from tocsin.settings.feeds import FileFeed
 from tocsin.settings.model import Heartbeat
 from tocsin.store import Store
 
+_FAILURE_AGE = timedelta(hours=1)
+_SWITCHED_OFF = "switched_off: "
 _CLOCK_TOLERANCE = timedelta(minutes=5)
 
 
@@ -56,6 +58,7 @@ def diagnose(settings: Settings) -> Iterator[Checked]:
         "disk": lambda: disk(settings),
         "clock": lambda: _clock(settings),
         "rule worker": _worker,
+        "rule failures": lambda: _rule_failures(settings),
     }
     try:
         found = feeds.pulled(settings, load_mappings(), threading.Event())
@@ -144,6 +147,23 @@ def _worker() -> str:
         [f"answers, without credentials; its {', '.join(held)}" if held else "answers"]
         + ([f"this system does not allow: {', '.join(lacking)}"] if lacking else [])
     )
+
+
+def _rule_failures(settings: Settings) -> str:
+    """Say how often rules could not answer in the last hour; raise where some are switched off."""
+    if Store.kind(settings.data) is None:
+        return "no rule has been asked yet"
+    since = datetime.now(UTC) - _FAILURE_AGE
+    with Store.open(settings.data, demo=Store.kind(settings.data) == "demo") as store:
+        failures = store.sources.failures(since, EVERYTHING)
+    off = {uid: why for uid, why, _ in failures if why.startswith(_SWITCHED_OFF)}
+    if off:
+        uid, why = min(off.items())
+        more = f"; and {len(off) - 1} more, see the page of rules" if len(off) > 1 else ""
+        what = f"rule {uid} is switched off: {why.removeprefix(_SWITCHED_OFF)}{more}"
+        raise TocsinError(f"{what}; it is asked again when its text changes, or after a restart")
+    many = sum(count for _, _, count in failures)
+    return f"rules failed on {many} events within the hour" if many else "none within the hour"
 
 
 def _examination(source: Source) -> Callable[[], str]:

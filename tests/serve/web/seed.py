@@ -434,7 +434,11 @@ def _rejects(now: datetime, attacks: Sequence[str]) -> list[dict[str, object]]:
 
 def _failures() -> list[dict[str, object]]:
     return [
-        {"rule_uid": "r-secrets", "reason": "TypeError: NoneType", "event_uid": None, "count": 3}
+        {"rule_uid": "r-secrets", "reason": reason, "event_uid": None, "count": 3}
+        for reason in (
+            "TypeError: NoneType",
+            "switched_off: 3 times in a row, it took longer than 1 s",
+        )
     ]
 
 
