@@ -110,13 +110,19 @@ class LogSources:
         # Loaded here: only `tocsin rules check` asks.
         from tocsin.detect.lint import Lexicon, lint
         from tocsin.detect.lint_correlations import lint_correlations
+        from tocsin.detect.lint_together import doubles, unused_selections
 
         lexicon = Lexicon.read(attack, fields)
         every = tuple(rules)
         bound = {rule.uid: self.bind(rule.log_source) for rule in every if not rule.correlation}
         found = lint(every, bound, texts, lexicon)
         together = lint_correlations(every, lambda rule: bound.get(rule.uid, ()), lexicon.roots)
-        return (*found, *together)
+        unused = (
+            problem
+            for rule in every
+            for problem in unused_selections(rule, texts.get(rule.location.file, ""))
+        )
+        return (*found, *together, *doubles(every), *unused)
 
     def native_roots(self, source: str) -> frozenset[str]:
         """Return the first segments that belong to the source's records."""
