@@ -47,37 +47,48 @@ class _Judging:
     shown: dict[bool, list[int]] = field(default_factory=lambda: {True: [], False: []})
 
     def conditions(self) -> None:
-        """Ask the conditions that the index names; note which events Python rules must see."""
-        columns = Columns(self.events)
+        """Ask the conditions that the indexes name; note which events Python rules must see."""
         index, rules = self.engine.index, self.engine.rules
         selected = index.select(self.texts)
-        for place, sure in selected.sure:
-            self.found += ((place, rules[number], None) for number in sure)
-        python = frozenset(at for at, each in enumerate(rules) if each.holds is None)
-        always = python.intersection(index.always)
-        proven = python - always
-        for place, record, numbers in self._asked(selected):
-            event = Event(record, Row(columns, place))
+        holding = [(place, number) for place, sure in selected.sure for number in sure]
+        always = self._python.intersection(index.always)
+        proven = self._python - always
+        for place, event, numbers in self._asked(selected):
             for number in numbers:
                 holds = rules[number].holds
                 if holds is not None and holds(event):
-                    self.found.append((place, rules[number], None))
+                    holding.append((place, number))
             if not always.isdisjoint(numbers):
                 self.shown[True].append(place)
             if not proven.isdisjoint(numbers):
                 self.shown[False].append(place)
+        self.found += ((place, rules[number], None) for place, number in sorted(holding))
 
-    def _asked(self, selected: Selected) -> Iterator[tuple[int, Mapping[str, object], Numbers]]:
-        """Yield events in their order, read in full, with the rules to ask."""
-        for place, numbers in sorted([*selected.asked, *((odd, None) for odd in selected.odd)]):
-            record = read_record(self.texts[place])
+    def _asked(self, selected: Selected) -> Iterator[tuple[int, Event, Numbers]]:
+        """Yield events in their order, with the rules to ask; workers read records themselves."""
+        by_row = self.engine.by_row.select(self.events)
+        asked = dict(selected.asked)
+        odd = frozenset(selected.odd)
+        without_record = self._python | self.engine.by_row.reads_rows_alone
+        places = sorted({*asked, *odd, *by_row})
+        columns = Columns(self.events.take(pa.array(places, pa.int64())))
+        for row, place in enumerate(places):
+            numbers = {*asked.get(place, ()), *by_row.get(place, ())}
+            record: Mapping[str, object] | None = {}
+            if place in odd or not without_record.issuperset(numbers):
+                record = read_record(self.texts[place])
             if record is None:
                 unreadable = "record_unreadable: no JSON object"
                 self.refusals.append(Refusal(_ANY_RULE, unreadable, self.uids[place]))
-            elif numbers is None:
-                yield place, record, self.engine.index.of_record(record)
-            else:
-                yield place, record, numbers
+                continue
+            if place in odd:
+                numbers.update(self.engine.index.of_record(record))
+            yield place, Event(record, Row(columns, row)), tuple(sorted(numbers))
+
+    @property
+    def _python(self) -> frozenset[int]:
+        rules = enumerate(self.engine.rules)
+        return frozenset(number for number, each in rules if each.holds is None)
 
     def python(self, run_python: RunPython) -> None:
         """Ask the Python rules: those without a proof about every event, the others together."""

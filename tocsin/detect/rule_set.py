@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from tocsin.conditions import Condition, compile_condition
+from tocsin.conditions.tree import AnyOf
 from tocsin.detect.correlations import Correlator, Definition, Plans, bind
-from tocsin.detect.engine import Engine, Necessary, Numbers, necessary_condition
+from tocsin.detect.engine import Engine, Necessary, Numbers, RowIndex, necessary_condition
 from tocsin.detect.fields import Event, EventReader
 from tocsin.detect.log_sources import LogSources
 from tocsin.detect.records import read_record
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from tocsin.ocsf.attack_matrix import Coverage
 
 DEFAULT_ALERT_AGE = timedelta(days=1)
+_NEVER = Necessary(AnyOf(()), lambda path: True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,18 @@ class SourceEngine:
     @cached_property
     def index(self) -> Engine:
         """The index; made when an event first comes, for many commands never evaluate."""
-        return Engine([_necessary(each) for each in self.rules])
+        by_row = self.by_row.numbers
+        every = enumerate(self._necessary)
+        return Engine([_NEVER if number in by_row else each for number, each in every])
+
+    @cached_property
+    def by_row(self) -> RowIndex:
+        """The index of the rules that only the normalized form of an event can rule out."""
+        return RowIndex(self._necessary)
+
+    @cached_property
+    def _necessary(self) -> list[Necessary]:
+        return [_necessary(each) for each in self.rules]
 
     def matching(self, texts: Sequence[str]) -> list[tuple[int, Numbers]]:
         """Return which rules match which records: the place of each record that some rule matches.

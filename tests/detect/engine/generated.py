@@ -24,9 +24,14 @@ from tocsin.conditions.tree import (
 
 KEYS = ("eventName", "a", "b", "c", "a.b", "b.c")
 PATHS = ("eventName", "a", "b", "a.b", "a.c", "b.c", "a.b.c", "c", "x/y", "a.b.c.a")
+ROW_PATHS = (
+    *("api.operation", "ocsf.class_name", "class_uid", "actor.user.name", "ocsf.flags", "ocsf.day"),
+    *("ocsf.skewed", "ocsf.time", "actor.user", "actor.session.none", "ocsf.raw_data", "ocsf.x.y"),
+)
 WORDS = (
     *("", "a", "B", "ab", "Stop", "stop", "StopLogging", "ΑΣ", "ας", "ΑΣΑ", "ſtop", "\u212a", "k"),
     *("İ", "i̇", "ß", "SS", "ss", "?", "*", ".", "\\", "true", "False", "1", "1.0", "10", "-3"),
+    *("API Activity", "6003", "2026", '"', "a\\b", 'x"log', "ΑΣ/b", "log/ging", "e+16", "None"),
     *("\ud800", "x\udfffy", "null", "é", "10.1.2.3", "2026-11-23T23:10:00Z", "a\nb", '{"c":1}'),
 )
 PATTERNS = (
@@ -79,24 +84,32 @@ single_tests = st.one_of(
     st.builds(Flag, st.booleans()),
     st.just(Null()),
     st.builds(Pattern, st.sampled_from(PATTERNS), st.sampled_from(("", "i", "s", "im"))),
-    st.just(Network("10.0.0.0/8")),
+    st.sampled_from((Network("10.0.0.0/8"), Network("::ffff:10.1.0.0/112"))),
     st.builds(Order, st.sampled_from(("lt", "lte", "gt", "gte")), st.integers(-3, 12)),
     st.just(TimePart("hour", 23)),
 )
 tests = single_tests | st.lists(single_tests, max_size=3).map(tuple).map(AnyTest)
 several = st.lists(tests, min_size=1, max_size=3).map(tuple)
+keywords = st.lists(
+    words.filter(lambda word: word and not any("\ud800" <= sign <= "\udfff" for sign in word)).map(
+        lambda word: Text((Wildcard.ANY, word, Wildcard.ANY))
+    ),
+    min_size=1,
+    max_size=2,
+).map(tuple)
 leaves = st.one_of(
     st.builds(Field, st.sampled_from(PATHS), several, st.booleans()),
     st.builds(Field, st.sampled_from(PATHS), several, st.booleans()),
-    st.builds(Field, st.sampled_from(("api.operation", "ocsf.class_name")), several),
-    st.builds(Exists, st.sampled_from(PATHS)),
+    st.builds(Field, st.sampled_from(ROW_PATHS), several, st.booleans()),
+    st.builds(Exists, st.sampled_from((*PATHS, *ROW_PATHS))),
     st.builds(
         SameAs,
-        st.sampled_from(PATHS),
+        st.sampled_from((*PATHS, *ROW_PATHS)),
         st.sampled_from(PATHS),
         st.sampled_from(("whole", "start", "end", "anywhere")),
     ),
     st.builds(Keyword, several, st.booleans()),
+    st.builds(Keyword, keywords, st.booleans()),
 )
 conditions = st.recursive(
     leaves,

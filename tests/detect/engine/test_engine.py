@@ -1,35 +1,48 @@
 """The engine gives the same pairs of rule and event as the plain evaluation."""
 
 import json
+import re
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.detect.engine.generated import conditions, records
+from tests.detect.engine.generated import leaves as single
 from tests.detect.oracle import plain_pairs
-from tests.detect.rules import detected, parsed, rule_set
+from tests.detect.rules import parsed, rule_set, run_nothing
 from tests.detect.tables import event_table
 from tocsin.conditions.tree import (
     AllOf,
     AnyOf,
     Exists,
     Field,
+    Flag,
+    Keyword,
+    Network,
     Not,
     Null,
     Number,
     Order,
+    Pattern,
     SameAs,
     Text,
     Wildcard,
 )
 from tocsin.detect.engine import Engine, Necessary, Selected
 from tocsin.detect.engine.memory import Allowance, Remembered
+from tocsin.detect.judging import judge
 from tocsin.detect.rules import LogSource, Rule
 from tocsin.errors import Location
 
+HALF_PAIR = re.compile(r"\\ud[89a-f]")
+HALF_PAIR_ESCAPE = re.compile(r"\\ud[89a-f][0-9a-f]{2}")
+CLOUDTRAIL = LogSource("aws", "cloudtrail")
+OCSF = LogSource(category="ocsf")
 
-def rules_of(*found):
+
+def rules_of(*found, log_source=CLOUDTRAIL):
     return rule_set(
         *(
             Rule(
@@ -38,7 +51,7 @@ def rules_of(*found):
                 description="",
                 severity_id=1,
                 kind="Sigma",
-                log_source=LogSource("aws", "cloudtrail"),
+                log_source=log_source,
                 location=Location("r.yml", 1),
                 version="v",
                 condition=condition,
@@ -50,38 +63,73 @@ def rules_of(*found):
 
 
 def pairs(rules, events):
-    matches = detected(rules, events).matches
-    return set(
-        zip(
-            matches.column("rule_uid").to_pylist(),
-            matches.column("event_uid").to_pylist(),
-            strict=True,
-        )
+    """Return (uid of the rule, uid of the event) of every hit; events are of one source."""
+    source = next(iter(events.column("source").to_pylist()), "aws.cloudtrail")
+    hits, _ = judge(rules.engines[source], events, run_nothing)
+    found = [(hit.bound.rule.uid, hit.event.row["event_uid"]) for hit in hits]
+    assert len(found) == len(set(found)), "no rule is told twice of an event"
+    return set(found)
+
+
+several_rules = st.lists(conditions, min_size=1, max_size=8)
+# Some are written in ASCII alone: then many signs are written by their numbers.
+written = st.lists(st.tuples(records, st.booleans()), max_size=8)
+
+
+def table_of(events):
+    """Return a table of (record, whether it is written in ASCII alone)."""
+    table = event_table(*(plain(record) for record, _ in events))
+    texts = [
+        json.dumps(record, ensure_ascii=is_ascii or bool(HALF_PAIR.search(repr(record))))
+        for record, is_ascii in events
+    ]
+    return table.set_column(
+        table.column_names.index("raw_data"), "raw_data", pa.array(texts, pa.string())
     )
 
 
-@settings(max_examples=300)
-@given(st.lists(conditions, min_size=1, max_size=8), st.lists(records, max_size=8))
-def test_random_rules_over_random_events_give_the_plain_pairs(found, events):
-    rules = rules_of(*found)
-    table = event_table(*(json.dumps(record) for record in events))
+def look_at_columns(rules, source="aws.cloudtrail"):
+    """Make the engine look at columns for some ten thousand events."""
+    for _ in range(7):
+        rules.engines[source].index.rest()
 
+
+def plain(value):
+    """Return the value with texts that Arrow can hold."""
+    return json.loads(HALF_PAIR_ESCAPE.sub("?", json.dumps(value)))
+
+
+@settings(max_examples=400)
+@given(several_rules, written, st.sampled_from((CLOUDTRAIL, OCSF)))
+def test_random_rules_over_random_events_give_the_plain_pairs(found, events, log_source):
+    rules = rules_of(*found, log_source=log_source)
+    table = table_of(events)
     expected = plain_pairs(rules, table)
 
     assert pairs(rules, table) == expected
     assert pairs(rules, table) == expected, "a second time, from memory"
 
 
-@settings(max_examples=300)
-@given(st.lists(conditions, min_size=1, max_size=8), st.lists(records, max_size=8))
+@settings(max_examples=400)
+@given(several_rules, written)
 def test_random_rules_give_the_plain_pairs_column_by_column_too(found, events):
     rules = rules_of(*found)
-    table = event_table(*(json.dumps(record) for record in events))
-    rules.engines["aws.cloudtrail"].index.rest()
+    table = table_of(events)
+    look_at_columns(rules)
     expected = plain_pairs(rules, table)
 
     assert pairs(rules, table) == expected
     assert pairs(rules, table) == expected, "a second time, from memory"
+
+
+@settings(max_examples=100)
+@given(st.lists(single, min_size=1, max_size=4), st.lists(conditions, max_size=30), written)
+def test_rules_of_one_field_beside_many_others_give_the_plain_pairs(found, others, events):
+    """With many rules on few fields, fields are read together, and second looks are needed."""
+    rules = rules_of(*found, *others)
+    table = table_of([*events, *events])
+
+    assert pairs(rules, table) == plain_pairs(rules, table)
 
 
 def test_many_combinations_after_each_other_give_the_plain_pairs():
@@ -111,7 +159,7 @@ def test_many_combinations_after_each_other_give_the_plain_pairs():
     for is_resting in (False, True):
         rules = rules_of(*found)
         if is_resting:
-            rules.engines["aws.cloudtrail"].index.rest()
+            look_at_columns(rules)
         table = event_table(*texts)
         expected = plain_pairs(rules, table)
         assert len(expected) > 500
@@ -150,6 +198,131 @@ def named(path, *words):
 
 def holding(path, word):
     return Field(path, (Text((Wildcard.ANY, word, Wildcard.ANY)),))
+
+
+def keyword(word):
+    return Keyword((Text((Wildcard.ANY, word, Wildcard.ANY)),))
+
+
+KEYED = [
+    named("eventName", name) for name in ("One", "Two", "Three", "Four", "Five", "Six", "Seven")
+]
+"""Enough rules for `eventName` to be read together with other such fields."""
+
+
+@pytest.mark.parametrize("is_resting", [False, True])
+@pytest.mark.parametrize(
+    ("found", "events"),
+    [
+        pytest.param(
+            [Field("eventName", (Text(("Stop", Wildcard.ANY)),))],
+            [{"eventName": name} for name in ("xStop", "StopIt", "stop", "Xstop")],
+            id="a start that is seen elsewhere",
+        ),
+        pytest.param(
+            [Field("eventName", (Network("10.0.0.0/8"),))],
+            [{"eventName": name} for name in ("11.0.0.1", "10.0.0.1", "x", "10.0.0.2")],
+            id="a test without a literal",
+        ),
+        pytest.param(
+            [Field("eventName", (Text(("One",), True),))],
+            [{"eventName": name} for name in ("one", "One", "ONE")],
+            id="letter case of a key",
+        ),
+        pytest.param(
+            [AllOf((named("eventName", "Name1"), Not(Exists("a.b")), Not(holding("a.c", "x"))))]
+            + [holding("a.c", "evil"), *(named("a.b", word) for word in "uvwxyz")],
+            [
+                {"eventName": "Name1", "a": a}
+                for a in (None, {"b": None}, {"b": []}, [{}], [], "x", {"c": "x"}, [{"b": None}])
+            ],
+            id="what stands in the way of a key",
+        ),
+        pytest.param(
+            [AllOf((named("eventName", "Name1"), Exists("a.b")))]
+            + [holding(path, "evil") for path in ("a.c", "d.c")]
+            + [named(path, word) for path in ("a.b", "d.b") for word in "uvwxyz"],
+            [
+                {"eventName": "Name1", "a": a, "d": d}
+                for a in (None, {"b": None})
+                for d in ({"b": None}, None)
+            ],
+            id="what stands in the way of one key or another",
+        ),
+        pytest.param(
+            [AllOf((holding("userAgent", "evil"), named("a", "x"), Not(named("b", "y"))))],
+            [{"userAgent": "is evil", "a": a, "b": b} for a in "xyz" for b in "xyz"],
+            id="a value and further fields",
+        ),
+        pytest.param(
+            [Field("userAgent", (Pattern("evil[0-9]"),)), Field("userAgent", (Pattern("^evilx"),))],
+            [{"userAgent": agent} for agent in ("evil", "evil1", "an evilx", "evilx", "EVIL1")],
+            id="patterns with one literal",
+        ),
+        pytest.param(
+            [keyword("46.25")],
+            ['{"n": 4625e-2}', '{"n": "46.25"}', '{"n": 46.250}', '{"n": 4625}'],
+            id="a keyword that is a number",
+        ),
+        pytest.param(
+            [
+                Keyword((Text((Wildcard.ANY, word, Wildcard.ANY)),))
+                for word in ('r"m', "kill", "a/b")
+            ],
+            [
+                '{"x": "r\\"m"}',
+                '{"x": "\\u006bill"}',
+                '{"x": "a\\/b"}',
+                '{"kill": "x"}',
+                '["kill"]',
+            ],
+            id="keywords that are escaped",
+        ),
+        pytest.param(
+            [
+                AllOf((keyword("kill"), named("a", "x"))),
+                AnyOf((keyword("kill"), named("a", "y"))),
+                AllOf((Keyword((Pattern("[0-9]{4}"),)), named("a", "x"))),
+                Keyword((Pattern("k.ll"), Text((Wildcard.ANY, "none", Wildcard.ANY)))),
+            ],
+            [{"a": a, "b": [b]} for a in "xyz" for b in ("KILL", "z", 1234, 12)],
+            id="keywords beside fields",
+        ),
+        pytest.param(
+            [
+                AllOf((holding("a", "x"), Field("n", (Order("gt", 1),)))),
+                AllOf((holding("a", "x"), Field("n", (Flag(True),)))),
+            ],
+            [{"a": "x", "n": n} for n in (True, 1, 2, "2", 2.5, None, [1, 3], [True], "true")],
+            id="numbers and truth values",
+        ),
+        pytest.param(
+            [AllOf((holding("a", "x"), Exists("b"))), AllOf((holding("a", "x"), Not(Exists("b"))))],
+            [{"a": "x", "b": b} for b in ({}, {"c": 1}, [], [[]], [{}], None, 1, 1.5, False, "")],
+            id="presence of anything",
+        ),
+        pytest.param(
+            [AllOf((holding("a", "x"), SameAs("a", "b.c"))), SameAs("a", "b.c", "start")],
+            [
+                {"a": a, "b": b}
+                for a in ("x", "xy", ["X", 1])
+                for b in ({"c": "X"}, {"c": ["x"]}, [])
+            ],
+            id="fields beside each other",
+        ),
+    ],
+)
+def test_what_is_remembered_of_one_event_does_not_answer_for_another(found, events, is_resting):
+    rules = rules_of(*KEYED, *found)
+    table = event_table(*(each if isinstance(each, str) else json.dumps(each) for each in events))
+    if is_resting:
+        look_at_columns(rules)
+    expected = plain_pairs(rules, table)
+
+    assert pairs(rules, table) == expected
+    assert pairs(rules_of(*KEYED, *found), table.take(list(range(len(events)))[::-1])) == expected
+    if all(isinstance(each, dict) for each in events):
+        assert len({uid for uid, _ in expected}) > 0
 
 
 def stop_rules():

@@ -9,6 +9,7 @@ and never too seldom, so the answers are those of the plain evaluation.
 from tocsin.detect.engine.engine import Engine, Selected
 from tocsin.detect.engine.field_index import Numbers
 from tocsin.detect.engine.python_proof import necessary_condition
+from tocsin.detect.engine.row_index import RowIndex
 from tocsin.detect.engine.shape import Necessary
 
-__all__ = ["Engine", "Necessary", "Numbers", "Selected", "necessary_condition"]
+__all__ = ["Engine", "Necessary", "Numbers", "RowIndex", "Selected", "necessary_condition"]

@@ -1,30 +1,20 @@
 """What the fields that are read together say about an event, remembered for each combination.
 
-A combination that was not seen before is first reduced to what counts of it: a text that no rule
-writes is like any other such text. So values that nobody has seen before cost little.
+A combination that was not seen before is first reduced to what counts of it: which tests its values
+pass. So values that nobody has seen before cost little.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
-from msgspec import UnsetType
-
-from tocsin.conditions.tree import Leaf, Text
+from tocsin.conditions.tree import Exists, Field, Leaf
 from tocsin.detect.engine.checks import CanDecide, Checks, Left
 from tocsin.detect.engine.field_index import FieldIndex, Numbers
 from tocsin.detect.engine.heads import Getter, Heads, size_of
 from tocsin.detect.engine.looks import Answer, Looks
 from tocsin.detect.engine.memory import Allowance, Remembered
-from tocsin.detect.engine.shape import (
-    Necessary,
-    Shape,
-    compares_whole,
-    leaves_of,
-    paths_of,
-    whole_texts,
-)
-
-_OTHER = object()
+from tocsin.detect.engine.shape import Shape
+from tocsin.detect.engine.single_values import HitClasses
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,12 +51,12 @@ class Combinations:
         looks: Looks,
         allowance: Allowance,
     ) -> None:
-        rules = shape.rules
         self._together = heads.together(shape.keys)
         self._always = shape.always
         self._looks = looks
-        self._checks = Checks(rules, heads, _decides(shape.keys))
-        self._keys = [_Key(path, rules, heads, indexes.get(path)) for path in shape.keys]
+        keys = {path: _Key(path, shape, heads, indexes.get(path), allowance) for path in shape.keys}
+        self._keys = tuple(keys.values())
+        self._checks = Checks(shape.rules, heads, _decides(keys))
         self._classes: Remembered[tuple[Hashable, ...], OfKeys] = Remembered(allowance)
         self.seen: Remembered[tuple[object, ...], OfKeys] = Remembered(allowance)
 
@@ -86,12 +76,12 @@ class Combinations:
 
     def _of_new(self, key: tuple[object, ...], head: object) -> OfKeys:
         named: set[int] = set(self._always)
-        classes, characters = [], 0
+        classes: list[Hashable] = []
+        characters = 0
         for each in self._keys:
             value = each.value(head)
-            numbers = each.numbers(value)
-            named.update(numbers)
-            classes.append((each.class_of(value, head), numbers))
+            named.update(each.numbers(value))
+            classes.append(each.class_of(value, head))
             characters += size_of(value)
         of_class = tuple(classes)
         found = self._classes.get(of_class)
@@ -111,25 +101,11 @@ class _Key:
     """One of the fields that are read together."""
 
     def __init__(
-        self, path: str, rules: Sequence[Necessary], heads: Heads, index: FieldIndex | None
+        self, path: str, shape: Shape, heads: Heads, index: FieldIndex | None, allowance: Allowance
     ) -> None:
         self.value: Getter = heads.value(path)
+        self.classes = HitClasses(shape.tests_at(path), allowance)
         self._is_there, self._index = heads.presence(path), index
-        self._texts: set[str] = set()
-        self._is_cased = False
-        for rule in rules:
-            if rule.reads_record(path):
-                for leaf in leaves_of(rule.condition):
-                    if compares_whole(leaf) and path in paths_of(leaf):
-                        self._learn(leaf)
-
-    def _learn(self, leaf: Leaf) -> None:
-        for test in whole_texts(leaf):
-            if isinstance(test, Text):
-                self._texts.add("".join(map(str, test.parts)).lower())
-                self._is_cased |= test.is_cased
-            else:
-                self._texts.update(("true", "false"))
 
     def numbers(self, value: object) -> Numbers:
         """Return the rules that the value speaks for."""
@@ -137,20 +113,18 @@ class _Key:
 
     def class_of(self, value: object, head: object) -> Hashable:
         """Return what counts of the value: values of one class fulfill the same conditions."""
-        if isinstance(value, tuple):
-            return self._is_there(head), frozenset(map(self._of_one, value))
-        return self._of_one(value)
-
-    def _of_one(self, value: object) -> Hashable:
-        if isinstance(value, str):
-            folded = value.lower()
-            if folded not in self._texts:
-                return _OTHER
-            return value if self._is_cased else folded
-        # Beside texts, only presence, null and truth values are asked for.
-        return value if value is None or isinstance(value, bool | UnsetType) else _OTHER
+        of_value = self.classes.of_value(value)
+        return (self._is_there(head), of_value) if isinstance(value, tuple) else of_value
 
 
-def _decides(keys: Sequence[str]) -> CanDecide:
-    paths = frozenset(keys)
-    return lambda leaf: compares_whole(leaf) and paths.issuperset(paths_of(leaf))
+def _decides(keys: Mapping[str, _Key]) -> CanDecide:
+    def can_decide(leaf: Leaf) -> bool:
+        match leaf:
+            case Field(path, tests):
+                return path in keys and keys[path].classes.tests.issuperset(tests)
+            case Exists(path):
+                return path in keys
+            case _:
+                return False
+
+    return can_decide

@@ -17,6 +17,7 @@ from tocsin.detect.engine.heads import Heads
 from tocsin.detect.engine.looks import NOTHING, Answer, Looks, SecondLook, gathered
 from tocsin.detect.engine.memory import Allowance, Memory
 from tocsin.detect.engine.shape import Necessary, Shape
+from tocsin.detect.engine.witnesses import ANYWHERE
 
 _CHUNK = 1_024
 _TRIAL = 64
@@ -25,7 +26,7 @@ _FOR_ANSWERS = 12_000_000
 _FOR_VALUES = 8_000_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Selected:
     """What the index says about some records.
 
@@ -45,6 +46,15 @@ class Selected:
             self.sure.append((place, sure))
         if asked:
             self.asked.append((place, asked))
+
+    def ask(self, named: Mapping[int, Numbers]) -> None:
+        """Ask these rules about records by place too, unless they are known to match."""
+        sure, asked, odd = dict(self.sure), dict(self.asked), frozenset(self.odd)
+        for place, numbers in named.items():
+            more = frozenset(numbers).difference(sure.get(place, ()), asked.get(place, ()))
+            if more and place not in odd:
+                asked[place] = (*asked.get(place, ()), *sorted(more))
+        self.asked = list(asked.items())
 
 
 class Engine:
@@ -66,6 +76,9 @@ class Engine:
         answers, values = self.allowances
         self._indexes = {path: FieldIndex(shape.of_path(path), values) for path in shape.paths}
         self._columns = [(self._heads.value(path), self._indexes[path]) for path in shape.values]
+        anywhere = shape.of_path(ANYWHERE)
+        self._anywhere_rules = tuple({number for _, number in anywhere})
+        self._anywhere = FieldIndex(anywhere, values)
         self._looks = Looks(rules, answers)
         self._keys = Combinations(shape, self._heads, self._indexes, self._looks, answers)
         self._checks = Checks(rules, self._heads)
@@ -81,11 +94,13 @@ class Engine:
             chunk = texts[start : start + (_TRIAL if is_trial else _CHUNK)]
             self._conclude(chunk, self._answers(chunk), start, selected)
             start += len(chunk)
+        if self._anywhere_rules:
+            selected.ask(self._by_text(texts))
         return selected
 
     def of_record(self, record: Mapping[str, object]) -> Numbers:
         """Return the rules that must be asked about one decoded record, however odd it is."""
-        found = {*self.always, *self._inexact}
+        found = {*self.always, *self._inexact, *self._anywhere_rules}
         for path, index in self._indexes.items():
             for value in lookup(record, path):
                 found.update(index.of_value(value))
@@ -114,6 +129,13 @@ class Engine:
             further = look.answers([texts[place] for place, _ in waiting])
             for (place, answer), more in zip(waiting, further, strict=True):
                 into.note(start + place, answer.sure + more.sure, more.asked)
+
+    def _by_text(self, texts: Sequence[str]) -> dict[int, Numbers]:
+        """Return the rules that the texts of the records speak for."""
+        found = self._anywhere.of_texts(texts)
+        # Any sign may be written by its number.
+        found.update((at, self._anywhere_rules) for at, text in enumerate(texts) if "\\u" in text)
+        return found
 
     def _answers(self, texts: Sequence[str]) -> list[Answer | None]:
         """Return the answers, `None` where a record is odd.

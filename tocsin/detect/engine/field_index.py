@@ -63,17 +63,22 @@ class FieldIndex:
             speaking.update((new[at], numbers) for at, numbers in of_new.items())
         return speaking
 
+    def of_texts(self, texts: Sequence[str]) -> dict[int, Numbers]:
+        """Return the same for texts that are not to be remembered."""
+        speaking: dict[int, Numbers] = {}
+        for start in range(0, len(texts), _SCANNED_TOGETHER):
+            together = texts[start : start + _SCANNED_TOGETHER]
+            for place, numbers in self._look_up_together(together).items():
+                speaking[start + place] = numbers
+        return speaking
+
     def _of_new(self, values: Sequence[object]) -> dict[int, Numbers]:
         """Return the same for values that are not remembered, and remember them."""
         texts = [value for value in values if isinstance(value, str)]
         if len(texts) < len(values):
             found = ((place, self.remembered[value]) for place, value in enumerate(values))
             return {place: numbers for place, numbers in found if numbers}
-        speaking: dict[int, Numbers] = {}
-        for start in range(0, len(texts), _SCANNED_TOGETHER):
-            together = texts[start : start + _SCANNED_TOGETHER]
-            for place, numbers in self._look_up_together(together).items():
-                speaking[start + place] = numbers
+        speaking = self.of_texts(texts)
         learnt: dict[object, Numbers] = dict.fromkeys(texts, _NONE)
         learnt.update((texts[place], numbers) for place, numbers in speaking.items())
         self.remembered.keep_all(texts, learnt, list(map(len, texts)))

@@ -10,11 +10,11 @@ from typing import TypeAlias
 import re2
 
 from tocsin.conditions import compile_condition
-from tocsin.conditions.tree import Field, Pattern
+from tocsin.conditions.tree import Field, Pattern, Test
 
 _BYTES = 32 << 20
 _PATTERN_BYTES = 8 << 20
-_MANY = 4
+_MANY = 1
 _MAX_CHARACTERS = 1_024
 _END = r"\z"
 
@@ -38,6 +38,11 @@ class _OneValue:
 _ONE_VALUE = _OneValue()
 
 
+def check_of(test: Test) -> Callable[[str], bool]:
+    """Return a test as a function of one text."""
+    return compile_condition(Field("", (test,)), _ONE_VALUE)
+
+
 def scan_literals(literals: Sequence[str]) -> Scan:
     """Return the scan for texts and literals that are folded alike."""
     options = re2.Options()
@@ -47,7 +52,7 @@ def scan_literals(literals: Sequence[str]) -> Scan:
 
 def scan_patterns(patterns: Sequence[Pattern]) -> Scan:
     """Return the scan for patterns; each finds what the pattern as a condition finds."""
-    checks = [compile_condition(Field("", (each,)), _ONE_VALUE) for each in patterns]
+    checks = [check_of(each) for each in patterns]
 
     def one_by_one(text: str) -> Sequence[int]:
         return [place for place, check in enumerate(checks) if check(text)]

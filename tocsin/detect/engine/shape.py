@@ -25,9 +25,10 @@ from tocsin.conditions.tree import (
     Wildcard,
 )
 from tocsin.detect.engine.heads import Kind, can_decode, without_prefixes
-from tocsin.detect.engine.witnesses import Witness, Witnesses, witnesses_of
+from tocsin.detect.engine.witnesses import ANYWHERE, Witness, Witnesses, witnesses_of
 
 _MAX_KEYS = 8
+_NEVER_RATHER = 100.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +67,13 @@ class Shape:
         self.rules = tuple(rules)
         every = [_witnesses(rule, usable, different) for rule in rules]
         self.always = tuple(number for number, found in enumerate(every) if found is None)
-        used = {witness.path for found in every for witness in found or ()}
+        used = {witness.path for found in every for witness in found or ()} - {ANYWHERE}
         self.keys = _key_paths(leaves, usable)
         self.values = tuple(sorted(used.difference(self.keys)))
         self.paths = tuple(sorted(used))
         together = (leaf for found in leaves for leaf in found)
         self.kinds = kinds_of(together, {*self.keys, *self.values})
+        self._leaves = leaves
         self._by_path: dict[str, list[tuple[Witness, int]]] = {}
         for number, found in enumerate(every):
             for witness in found or ():
@@ -79,7 +81,13 @@ class Shape:
 
     def of_path(self, path: str) -> list[tuple[Witness, int]]:
         """Return the witnesses at one path with the number of their rule."""
-        return self._by_path[path]
+        return self._by_path.get(path, [])
+
+    def tests_at(self, path: str) -> Iterator[Test]:
+        """Yield the tests of all rules of a value at one path."""
+        for leaf in (leaf for found in self._leaves for leaf in found):
+            if isinstance(leaf, Field) and leaf.path == path:
+                yield from leaf.tests
 
 
 def leaves_of(condition: Condition | None) -> Iterator[Leaf]:
@@ -127,20 +135,8 @@ def _kind(leaf: Leaf) -> Kind:
     return Kind.PRESENCE if all(isinstance(test, Null) for test in leaf.tests) else Kind.TEXT
 
 
-def compares_whole(leaf: Leaf) -> bool:
-    """Return whether all that counts of a value is which written text it is, or none of them."""
+def _compares_whole(leaf: Leaf) -> bool:
     return isinstance(leaf, Exists) or (isinstance(leaf, Field) and all(map(_is_whole, leaf.tests)))
-
-
-def whole_texts(leaf: Leaf) -> Iterator[Text | Flag]:
-    """Yield the texts and truth values that such a leaf compares."""
-    stack: list[Test] = list(leaf.tests) if isinstance(leaf, Field) else []
-    while stack:
-        test = stack.pop()
-        if isinstance(test, AnyTest):
-            stack.extend(test.tests)
-        elif isinstance(test, Text | Flag):
-            yield test
 
 
 def _is_whole(test: Test) -> bool:
@@ -164,12 +160,14 @@ def _witnesses(
         return None
 
     def weigh(witness: Witness) -> float:
+        if witness.path == ANYWHERE:
+            return _NEVER_RATHER
         if witness.is_whole:
             return 1 / (1 + different[witness.path])
         return 2 + 4 / len(witness.literal)
 
     def can_use(path: str) -> bool:
-        return path in usable and rule.reads_record(path)
+        return path == ANYWHERE or (path in usable and rule.reads_record(path))
 
     return witnesses_of(rule.condition, can_use, weigh)
 
@@ -198,7 +196,7 @@ def _key_paths(leaves: Sequence[Sequence[Leaf]], usable: frozenset[str]) -> tupl
     other: Counter[str] = Counter()
     numbers: set[str] = set()
     for leaf in (leaf for found in leaves for leaf in found):
-        place = mentions if compares_whole(leaf) else other
+        place = mentions if _compares_whole(leaf) else other
         place.update(paths_of(leaf))
         if _kind(leaf) is Kind.NUMBER:
             numbers.update(paths_of(leaf))

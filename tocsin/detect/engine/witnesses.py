@@ -1,5 +1,6 @@
 """Witnesses of a condition: tests of single fields of which one must pass, or it cannot hold."""
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -11,16 +12,29 @@ from tocsin.conditions.tree import (
     Condition,
     Field,
     Flag,
+    Keyword,
     Not,
     Number,
     Pattern,
     Test,
     Text,
 )
-from tocsin.detect.engine.literals import fold, literals_of_pattern, part_of, whole_of
+from tocsin.detect.engine.literals import (
+    ascii_runs,
+    fold,
+    literals_of_pattern,
+    longest,
+    part_of,
+    whole_of,
+)
 
 _MAX_WITNESSES = 4_096
 _MAX_DEPTH = 200
+_ESCAPED = re.compile(r'[\x00-\x1f\x7f"\\/]')
+_NUMBER_SIGNS = frozenset("0123456789abcdefx.+-")
+
+ANYWHERE = ""
+"""Stands for a path where any value of the record may be meant: the text of the record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +81,18 @@ def witnesses_of(
             return _together(witnesses_of(each, can_use, weigh, depth + 1) for each in inner)
         case Not(Not(inner_condition)):
             return witnesses_of(inner_condition, can_use, weigh, depth + 1)
-        case Field(path) if can_use(path):
-            return _of_field(condition, weigh)
+        case Field(path, tests, needs_all) if path != ANYWHERE and can_use(path):
+            of_tests = [witnesses_of_test(path, test) for test in tests]
+            return _most_telling(of_tests, weigh) if needs_all else _together(of_tests)
+        case Keyword(tests, needs_all) if can_use(ANYWHERE):
+            of_tests = [_anywhere(test) for test in tests]
+            return _most_telling(of_tests, weigh) if needs_all else _together(of_tests)
         case _:
             return None
 
 
-def _of_field(field: Field, weigh: Weigh) -> Witnesses | None:
-    found = (_of_test(field.path, test) for test in field.tests)
-    return _most_telling(found, weigh) if field.needs_all else _together(found)
-
-
-def _of_test(path: str, test: Test) -> Witnesses | None:
+def witnesses_of_test(path: str, test: Test) -> Witnesses | None:
+    """Return the witnesses of a test of the value at a path, `None` where none can be proved."""
     match test:
         case Text():
             return _of_text(path, test)
@@ -89,9 +103,27 @@ def _of_test(path: str, test: Test) -> Witnesses | None:
         case Pattern(pattern):
             return _holding(path, literals_of_pattern(pattern), test)
         case AnyTest(tests):
-            return _together(_of_test(path, each) for each in tests)
+            return _together(witnesses_of_test(path, each) for each in tests)
         case _:
             return None
+
+
+def _anywhere(test: Test) -> Witnesses | None:
+    """Return literals that stand in the text of each record in which some value passes the test.
+
+    Only what JSON writes as it is, whatever the writer, is of use; and a number may be written in
+    many ways, so a literal must hold a sign that no number has.
+    """
+    found = witnesses_of_test(ANYWHERE, test)
+    if found is None:
+        return None
+    literals = [
+        longest(part for run in ascii_runs(each.literal) for part in _ESCAPED.split(run))
+        for each in found
+    ]
+    if any(_NUMBER_SIGNS.issuperset(literal) for literal in literals):
+        return None
+    return frozenset(Witness(ANYWHERE, literal, False) for literal in literals)
 
 
 def _of_text(path: str, test: Text) -> Witnesses | None:
