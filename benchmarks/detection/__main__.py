@@ -48,7 +48,7 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.detection", description=__doc__)
     add = parser.add_argument
-    add("--quick", action="store_true", help="a tenth of the events, three turns")
+    add("--quick", action="store_true", help="fewer events, three turns")
     add("--only", metavar="T1,T5", help=f"some of {', '.join(ROWS)}")
     add("--json", type=Path, metavar="FILE", help="write everything measured as JSON, too")
     add("--markdown", action="store_true", help="print the table of docs/performance.md")
@@ -99,7 +99,7 @@ def _about(workplace: Workplace) -> dict[str, object]:
         name, _, version = peer.packages[0].partition("==")
         peers[name] = version
     return {
-        "events": f"{workplace.events:,}",
+        "run": "quick, with fewer events" if workplace.is_quick else "full",
         "turns": workplace.turns,
         "processors": os.cpu_count(),
         "versions": report.versions(peers),

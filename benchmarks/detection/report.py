@@ -137,7 +137,7 @@ def _row(cells: Iterable[str]) -> str:
 
 
 def _foot(about: Mapping[str, object]) -> str:
-    return "; ".join(f"{name} {value}" for name, value in about.items() if name != "versions") + (
+    return "; ".join(f"{name}: {value}" for name, value in about.items() if name != "versions") + (
         ". Versions: "
         + ", ".join(f"{name} {value}" for name, value in _mapping(about["versions"]).items())
         + "."

@@ -4,6 +4,7 @@ import pytest
 
 from benchmarks.detection import answers, engine_door
 from benchmarks.detection.answers import DifferentAnswersError
+from benchmarks.detection.event_sets import templates
 from benchmarks.detection.rule_sets import CLOUDTRAIL, FEW
 from benchmarks.detection.workplace import Workplace
 
@@ -63,3 +64,12 @@ def test_one_pair_less_than_the_plain_way_ends_the_row(workplace, corpora, event
 
     with pytest.raises(DifferentAnswersError):
         workplace.check(CLOUDTRAIL, FEW, events, 900, found - {lost})
+
+
+def test_the_sample_is_spread_over_the_file_and_over_recorded_events(workplace):
+    period = len(templates())
+    sample = workplace.sample(1_000, "uniq", 20_000)
+
+    assert 100 < len(sample) <= 500
+    assert sample[-1] > 19_000
+    assert len({number % period for number in sample}) >= min(period, len(sample)) * 0.9
