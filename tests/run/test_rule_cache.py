@@ -117,7 +117,7 @@ def test_a_broken_shard_is_read_anew_and_mended(spoil, tmp_path):
 
 def test_entries_that_are_no_rules_are_read_anew(tmp_path):
     cache = RuleCache(tmp_path, {}, {})
-    cache.kept(FILES)
+    assert list(cache.kept(FILES)) == []
     for path in FILES:
         cache.keep(path, b"nothing that was packed")
     cache.save()
@@ -151,6 +151,15 @@ def test_old_entries_make_room_and_those_in_use_stay(tmp_path, monkeypatch):
     (shard,) = tmp_path.iterdir()
     assert shard.stat().st_size < 4_000
     assert loaded(tmp_path, {"a.yml": rule(1, "turn19")})[1] == []
+
+
+def test_of_one_file_few_versions_stay(tmp_path):
+    for turn in range(20):
+        loaded(tmp_path, {"a.yml": rule(1, f"turn{turn}"), "b.yml": rule(2)})
+
+    reads = [loaded(tmp_path, {"a.yml": rule(1, f"turn{turn}")})[1] for turn in (19, 16, 0)]
+    assert reads == [[], [], ["a.yml"]]
+    assert loaded(tmp_path, {"b.yml": rule(2)})[1] == []
 
 
 def test_many_files_are_read_by_others_and_give_the_same(tmp_path, monkeypatch):

@@ -26,8 +26,8 @@ class RuleFile:
 class Shelf(Protocol):
     """Keeps what was read of files, as bytes; for those who may touch the disk."""
 
-    def kept(self, files: Mapping[str, str]) -> Mapping[str, bytes]:
-        """Return by path what is known of files with these texts."""
+    def kept(self, files: Mapping[str, str]) -> Iterable[tuple[str, bytes]]:
+        """Give paths with what is known of files with these texts."""
 
     def read_elsewhere(self, files: Mapping[str, str]) -> Mapping[str, bytes | Problem]:
         """Return by path what another process read; files left out are read in this one."""
@@ -93,7 +93,7 @@ def read_files(
     if shelf is None:
         _check(adaptation)
         return {path: read_file(path, text, adaptation) for path, text in files.items()}
-    _unpacked(shelf.kept(files).items(), found)
+    _unpacked(shelf.kept(files), found)
     missing = {path: text for path, text in files.items() if path not in found}
     if missing:
         _check(adaptation)

@@ -29,8 +29,8 @@ class _Handed:
     def __init__(self) -> None:
         self.content = b""
 
-    def kept(self, files: object) -> dict[str, bytes]:
-        return {}
+    def kept(self, files: object) -> tuple[tuple[str, bytes], ...]:
+        return ()
 
     def read_elsewhere(self, files: object) -> dict[str, bytes]:
         return {}

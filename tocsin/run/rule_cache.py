@@ -10,6 +10,7 @@ import gc
 import importlib.metadata
 import os
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from hashlib import blake2b
@@ -24,8 +25,10 @@ from tocsin.settings import Settings
 
 _SHARDS = 64
 _MOST_SHARD_BYTES = 2 << 20
-_MAGIC = b"tocsin rules 1\n\0"
+_MAGIC = b"tocsin rules 2\n\0"
 _SUM_BYTES = 16
+_NAME_BYTES = 16
+_MOST_VERSIONS = 4
 _READ_HERE = 256
 _PLACEHOLDER_SIGN = "expand"
 _READING = ("detect", "conditions", "ocsf", "errors.py")
@@ -49,18 +52,19 @@ class RuleCache:
         self._base = encode([_reader_version(), pipelines])
         self._values = encode(placeholders)
         self._keys: dict[str, bytes] = {}
-        self._shards: dict[int, _Shard] = {}
-        self._changed: set[int] = set()
+        self._taken: dict[int, _Shard] = {}
 
-    def kept(self, files: Mapping[str, str]) -> Mapping[str, bytes]:
-        """Return by path what is known of files with these texts."""
-        found: dict[str, bytes] = {}
+    def kept(self, files: Mapping[str, str]) -> Iterator[tuple[str, bytes]]:
+        """Yield paths with what is known of files with these texts, one shard after the other."""
+        by_place: dict[int, list[str]] = {}
         for path, text in files.items():
-            key = self._keys[path] = self._key(path, text)
-            content = self._shard(_place(path)).get(key)
-            if content is not None:
-                found[path] = content
-        return found
+            self._keys[path] = self._key(path, text)
+            by_place.setdefault(_place(path), []).append(path)
+        for place, paths in by_place.items():
+            shard = _read(self._path(place))
+            for path in paths:
+                if (content := shard.get(self._keys[path])) is not None:
+                    yield path, content
 
     def read_elsewhere(self, files: Mapping[str, str]) -> Mapping[str, bytes | Problem]:
         """Read many files in other processes; few are quicker read in this one."""
@@ -74,31 +78,25 @@ class RuleCache:
 
     def keep(self, path: str, content: bytes) -> None:
         """Take what was read of a file that `kept` was asked for."""
-        place = _place(path)
-        self._shard(place)[self._keys[path]] = content
-        self._changed.add(place)
+        self._taken.setdefault(_place(path), {})[self._keys[path]] = content
 
     def save(self) -> None:
         """Write what was taken; a folder that cannot be written is as if nothing were kept."""
         used = set(self._keys.values())
         with suppress(OSError):
-            for place in sorted(self._changed):
-                _write(self._path(place), _bounded(self._shards[place], used))
-        self._changed.clear()
+            for place, taken in self._taken.items():
+                shard = {**_read(self._path(place)), **taken}
+                _write(self._path(place), _bounded(shard, used))
+        self._taken.clear()
 
     def _key(self, path: str, text: str) -> bytes:
+        """Return the hash of the path, and behind it that of all else that decides."""
+        named = blake2b(path.encode("utf-8", "surrogatepass"), digest_size=_NAME_BYTES).digest()
         hashed = blake2b(self._base, digest_size=_SUM_BYTES)
-        for part in (path, text):
-            encoded = part.encode("utf-8", "surrogatepass")
-            hashed.update(len(encoded).to_bytes(8, "big") + encoded)
         if _PLACEHOLDER_SIGN in text or self._pipelines:
             hashed.update(self._values)
-        return hashed.digest()
-
-    def _shard(self, place: int) -> _Shard:
-        if place not in self._shards:
-            self._shards[place] = _read(self._path(place))
-        return self._shards[place]
+        hashed.update(named + text.encode("utf-8", "surrogatepass"))
+        return named + hashed.digest()
 
     def _path(self, place: int) -> Path:
         return self._folder / f"{place:02x}"
@@ -155,12 +153,20 @@ def _place(path: str) -> int:
 
 
 def _bounded(shard: _Shard, used: set[bytes]) -> _Shard:
-    """Return the entries in order of age, those in use last, without the oldest of too many."""
-    ordered = sorted(shard.items(), key=lambda entry: entry[0] in used)
-    size = sum(len(content) for _, content in ordered)
-    while size > _MOST_SHARD_BYTES:
-        size -= len(ordered.pop(0)[1])
-    return dict(ordered)
+    """Return the entries in order of age, those in use last, without the oldest of too many.
+
+    Of one file no more than a few are kept: for other placeholders, say, or an older text.
+    """
+    newest = sorted(shard.items(), key=lambda entry: entry[0] in used)[::-1]
+    size, versions = 0, Counter[bytes]()
+    kept: list[tuple[bytes, bytes]] = []
+    for key, content in newest:
+        name = key[:_NAME_BYTES]
+        versions[name] += 1
+        size += len(content)
+        if size <= _MOST_SHARD_BYTES and versions[name] <= _MOST_VERSIONS:
+            kept.append((key, content))
+    return dict(reversed(kept))
 
 
 def _sum(content: bytes) -> bytes:
