@@ -94,3 +94,10 @@ def test_a_time_without_events_is_said(data: Path):
 
     assert ended.code == 0
     assert "No events are stored in this time." in ended.out
+
+
+def test_nobody_answers_a_wish_to_reload_where_nothing_runs(data: Path):
+    ended = tocsin("rules", "reload", "--data", data)
+
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.startswith(f"tocsin: no Tocsin that runs on {data} answers")
