@@ -56,7 +56,10 @@ def correlate(
     observing = _Observing(rules)
     seen = [each for hit in hits for each in observing.seen(hit)]
     marks = clock.marks(rules.correlator.plans, now_us)
-    outcome = rules.correlator.run(windows.memories, seen, marks)
+    memories = windows.memories
+    if windows.clock.is_resumed:
+        memories = rules.correlator.kept(memories, now_us)
+    outcome = rules.correlator.run(memories, seen, marks)
     alert_from = now.astimezone(UTC).replace(tzinfo=None) - rules.alert_age
     by_uid = rules.correlation_rules
     told = [each for each in outcome.told if each.plan.uid not in rules.muted]

@@ -74,8 +74,10 @@ class Clock:
                 for source, each in arrivals.items()
             }
         for source, time_us in newest.items():
-            before = arrivals[source].newest_us if source in arrivals else time_us
-            arrivals[source] = Arrival(max(before, min(time_us, now_us)), now_us)
+            newest_us = min(time_us, now_us)
+            if source in arrivals:
+                newest_us = max(newest_us, arrivals[source].newest_us)
+            arrivals[source] = Arrival(newest_us, now_us)
         if arrivals == self.arrivals and not self.is_resumed:
             return self
         return replace(self, arrivals=arrivals, is_resumed=False)

@@ -34,6 +34,7 @@ MAX_MEMBERSHIPS = 16
 """Groups that one event may belong to where a path has several values."""
 
 _GRID_US = 60_000_000
+_GONE_US = 31 * 24 * 3600 * 1_000_000
 _NOBODY = ()
 
 
@@ -85,6 +86,17 @@ class Correlator:
             for uid in plan.bits:
                 found.setdefault(uid, []).append(plan)
         return {uid: tuple(plans) for uid, plans in found.items()}
+
+    def kept(self, memories: Mapping[str, Memory], now_us: int) -> Mapping[str, Memory]:
+        """Return the memories without those of rules that have been gone for long.
+
+        A rule that is broken or switched off for a day must not have to learn again.
+        """
+        return {
+            key: memory
+            for key, memory in memories.items()
+            if key in self._uids or _last_us(memory) > now_us - _GONE_US
+        }
 
     def run(
         self, memories: Mapping[str, Memory], seen: Iterable[Seen], marks: Mapping[str, Mark]
@@ -156,6 +168,10 @@ class Correlator:
         after, lost = _pruned(step.group, plan, mark)
         _count(outcome.lost, plan.uid, lost)
         return _scheduled(after, form, plan, mark), step.closings
+
+
+def _last_us(memory: Memory) -> int:
+    return max((group.head.last_us for _, group in memory.items()), default=-NEVER)
 
 
 def _count(counts: dict[str, int], uid: str, more: int) -> None:
@@ -274,7 +290,8 @@ def _kept_until(head: Head, plan: Plan) -> int:
     """Return until when a group without sightings must be remembered."""
     if plan.correlation.kind == "rate":
         return head.last_us + plan.history_us + plan.span_us + plan.late_us
-    return head.closed_us + plan.late_us
+    # As long again as a decision takes: what comes later still is looked at alone.
+    return head.closed_us + plan.delay_us
 
 
 def _bounded(memory: Memory, most_groups: int, most_rows: int) -> tuple[Memory, int]:
