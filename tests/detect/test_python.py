@@ -225,6 +225,36 @@ def test_helpers_and_data_models_surround_the_rules():
     ]
 
 
+USING = "from acme import A\n" + SOURCE
+
+
+def version(**helpers):
+    found = {f"global_helpers/{name}.py": text for name, text in helpers.items()}
+    (rule,) = parse_rules({"aws/trail.yml": YAML, "aws/trail.py": USING, **found}).rules
+    return rule.version, [name for name, _ in rule.helpers]
+
+
+def test_the_version_of_a_rule_changes_with_the_helpers_that_it_imports():
+    before = version(acme="from deep import A\n", deep="A = 1\n", other="B = 1\n")
+
+    assert before[1] == ["acme", "deep"]
+    assert version(acme="from deep import A\n", deep="A = 1\n", other="B = 2\n") == before
+    assert version(acme="from deep import A\n", deep="A = 2\n", other="B = 1\n") != before
+    assert version(acme="import deep\nA = deep.A\n", deep="A = 1\n", other="") != before
+
+
+def test_helpers_that_import_each_other_are_read_once():
+    assert version(acme="import deep\nA = 1\n", deep="import acme\n")[1] == ["acme", "deep"]
+
+
+def test_what_the_file_says_beside_the_functions_is_kept():
+    text = YAML + "Runbook: Ask the owner.\nOutputIds: [team, other]\nCreateAlert: false\n"
+    rule = read(text).rules[0]
+
+    assert rule.words == (("runbook", "Ask the owner."), ("destinations", "team, other"))
+    assert (rule.creates_alerts, read().rules[0].creates_alerts) == (False, True)
+
+
 def test_without_python_rules_there_are_no_surroundings():
     assert parse_rules({"g/acme.yml": GLOBAL, "g/acme_words.py": ""}).surroundings == ""
 

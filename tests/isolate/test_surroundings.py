@@ -115,7 +115,10 @@ def test_rules_import_helpers_of_the_folder_and_ours(worker, imports, expression
     ("imports", "reason"),
     [
         ("import broken", "raised ValueError: no"),
-        ("import jsonpath_ng", "No module named 'jsonpath_ng'"),
+        (
+            "import jsonpath_ng",
+            "No module named 'jsonpath_ng'; workers have no such package; bring",
+        ),
     ],
 )
 def test_a_helper_that_is_missing_or_fails_is_told(worker, imports, reason):

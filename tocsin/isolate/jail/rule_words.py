@@ -25,6 +25,7 @@ CONTEXT_BYTES = 16_384
 REASON_CHARACTERS = 300
 MOST_DESTINATIONS = 100
 
+_REMEDY = "workers have no such package; bring what is needed of it under `global_helpers`"
 _FALL_BACK = "DEFAULT"
 _SEVERITIES = ("INFO", "LOW", "MEDIUM", "HIGH", "CRITICAL", _FALL_BACK)
 _LISTS = (list, tuple, rule_event.FrozenList)
@@ -149,4 +150,6 @@ def reason(error: BaseException) -> str:
         text = one_line(str(error)[:REASON_CHARACTERS])
     except BaseException:  # noqa: B036 # even the text of an error may raise
         text = ""
+    if isinstance(error, ModuleNotFoundError):
+        text = f"{text}; {_REMEDY}"
     return f"raised {kind}: {text}" if text else f"raised {kind}"
