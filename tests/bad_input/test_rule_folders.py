@@ -161,3 +161,5 @@ def test_the_command_line_survives_a_folder_of_everything_bad(tmp_path: Path):
 
     assert "Traceback" not in ended.stderr
     assert ended.stdout == "0 passed, 0 failed\n"
+    told = {line.partition(":")[0] for line in ended.stderr.splitlines()}
+    assert told >= {f"{tmp_path}/bad{number:03}.yaml" for number in range(len(BROKEN))}

@@ -69,6 +69,7 @@ class _Kinds:
     def __init__(self) -> None:
         self._packers: dict[Any, _Turn] = {}
         self._unpackers: dict[Any, _Turn] = {}
+        self._hints: dict[Any, list[tuple[str, Any]]] = {}
         self._described: dict[str, str] = {}
 
     def described(self) -> str:
@@ -91,10 +92,12 @@ class _Kinds:
         return self._unpackers[kind]
 
     def _fields(self, kind: Any) -> list[tuple[str, Any]]:
-        hints = get_type_hints(kind)
-        fields = [(field.name, hints[field.name]) for field in dataclasses.fields(kind)]
-        self._described[f"{kind.__module__}.{kind.__qualname__}"] = repr(fields)
-        return fields
+        if kind not in self._hints:
+            hints = get_type_hints(kind)
+            fields = [(field.name, hints[field.name]) for field in dataclasses.fields(kind)]
+            self._hints[kind] = fields
+            self._described[f"{kind.__module__}.{kind.__qualname__}"] = repr(fields)
+        return self._hints[kind]
 
     def _made_packer(self, kind: Any) -> _Turn:
         origin = get_origin(kind)

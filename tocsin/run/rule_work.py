@@ -1,6 +1,6 @@
 """What people do with rules: list them, check them, test them, on examples and on history."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -120,10 +120,20 @@ def _known_fields(mapping: normalize.Mapping) -> frozenset[str]:
 
 
 def check_examples(
-    choice: RuleChoice, settings: Settings | None = None
+    choice: RuleChoice,
+    settings: Settings | None = None,
+    tell: Callable[[str], None] = lambda line: None,
 ) -> tuple[ExampleTested, ...]:
-    """Run every example of the chosen rules as in production: laid over a record, normalized."""
+    """Run every example of the chosen rules as in production: laid over a record, normalized.
+
+    Args:
+        choice: which rules.
+        settings: give values to placeholders; rules that they switch off are left out.
+        tell: is told what keeps a file from being used, a line each: its examples do not run.
+    """
     loaded = load_rules(choice, settings)
+    for refusal in loaded.refusals:
+        tell(str(refusal))
     bindings = log_sources(settings)
     # Correlations are tested together with the rules that they refer to.
     referred = {

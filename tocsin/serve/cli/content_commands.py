@@ -143,7 +143,7 @@ def test(
     from tocsin.run import RuleChoice, rule_work
 
     choice = RuleChoice(tuple(folders or ()), with_builtin or not folders)
-    tested = rule_work.check_examples(choice, settings_for(config, None, pipeline))
+    tested = rule_work.check_examples(choice, settings_for(config, None, pipeline), say)
     failed = [each for each in tested if not each.passed]
     if output in (Output.JSON, Output.JSONL):
         write_json(
