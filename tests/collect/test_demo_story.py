@@ -104,3 +104,53 @@ def test_the_background_goes_on_without_end():
 def test_a_story_that_is_wrong_says_what(written, instead, message):
     with pytest.raises(ContentError, match=message):
         load_story(SMALL.replace(written, instead), "story.yaml")
+
+
+def test_a_step_without_a_time_follows_the_one_before_it():
+    text = SMALL.replace("gone: '{none}'}", "gone: '{none}'}\n  - {source: log, did: leave}")
+
+    left = [record["at"] for record in told(text) if record["did"] == "leave"]
+
+    assert left == ["2026-11-23T12:04:30Z"]
+
+
+def test_steps_may_share_a_source_and_need_no_identity():
+    text = "source: log\n" + SMALL.replace("{source: log, identity: alice, at: 4m", "{at: 4m")
+
+    assert {record["who"] for record in leaps(text)} == {"nobody"}
+
+
+def test_many_stories_may_share_what_lies_below_them():
+    below = "values: {account: '444455556666', city: Bonn}\nidentities: {bob: {who: bob}}"
+    above = SMALL.replace("at: 4m", "at: 4m, city: '{city}'").replace(
+        "source: log, identity: alice, at", "source: log, identity: bob, at"
+    )
+
+    leap = next(
+        record
+        for record in load_story(above, "story.yaml", below).told("log", NOON)
+        if record["did"] == "leap"
+    )
+
+    assert (leap["who"], leap["city"]) == ("bob", "Bonn")
+    assert leap["where"]["account"] == "111122223333"
+
+
+def test_another_day_has_the_same_habits_in_another_course_and_no_steps():
+    story = load_story(SMALL, "story.yaml")
+    other = story.another_day(1, timedelta(minutes=2))
+
+    did = [record["did"] for record in other.told("log", NOON)]
+
+    assert set(did) == {"look"}
+    assert 3 <= len(did) <= 8
+    assert [each.offset for each in other.occurrences("log")] != [
+        each.offset for each in story.another_day(2, timedelta(minutes=2)).occurrences("log")
+    ]
+
+
+def test_the_first_step_is_where_habits_end_to_be_all():
+    story = load_story(SMALL, "story.yaml")
+
+    assert story.first_step == timedelta(minutes=4)
+    assert story.another_day(1, timedelta(0)).first_step == timedelta(0)

@@ -9,7 +9,7 @@ no clock, no randomness, no file.
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from hashlib import blake2b
@@ -88,6 +88,21 @@ class Story:
     def occurrences(self, source: str) -> tuple[Occurrence, ...]:
         """Return what happens in one source within the span, in order of time."""
         return tuple(occurrence for of, occurrence in self._schedule if of == source)
+
+    @property
+    def first_step(self) -> timedelta:
+        """From the story's beginning to its first step; zero where it only has habits."""
+        return min((step.offset for _, step in self._steps), default=timedelta(0))
+
+    def another_day(self, number: int, rarely: timedelta) -> "Story":
+        """Return the habits of the story as on another day, none more often than `rarely`.
+
+        Args:
+            number: names the day; another one, another course of things.
+            rarely: habits that happen more often go on this rarely.
+        """
+        habits = tuple(replace(each, every=max(each.every, rarely)) for each in self._habits)
+        return replace(self, seed=f"{self.seed} {number}", _habits=habits, _steps=())
 
     def background(self, source: str, position: int) -> Occurrence:
         """Return the occurrence at `position` of the habits going on without end.

@@ -44,10 +44,12 @@ __all__ = [
 
 _EVERY_AGE = timedelta(days=365_000)
 # After the last event the clock goes on, for rules that wait for something to stay away.
-_AFTERMATH = timedelta(days=2)
+_AFTERMATH = tuple(timedelta(hours=hours) for hours in (0.5, 1, 1.5, 2, 4, 8, 16, 24, 32, 40, 48))
 _MOST_TURNS = 200
 _DAY_TURNS = 24
 _MOST_ENTITIES = 5
+_PAST_DAYS = 14
+_PAST_RARELY = timedelta(hours=2)
 
 Advance = Callable[[str], None]
 """Told what is being replayed."""
@@ -98,11 +100,10 @@ def run_drill(
 
 @dataclass(frozen=True, slots=True)
 class _Turn:
-    """The time reached, the findings of the turn and the windows afterwards."""
+    """The time reached, and what was found."""
 
     now: datetime
     findings: pa.Table
-    windows: detect.Windows
 
 
 @dataclass(frozen=True)
@@ -115,27 +116,28 @@ class _Ground:
     problems: list[str] = field(default_factory=list)
 
     def replay(
-        self, tables: Sequence[pa.Table], turns: int, aftermath: timedelta = _AFTERMATH
+        self, tables: Sequence[pa.Table], turns: int, aftermath: Sequence[timedelta] = _AFTERMATH
     ) -> Iterator[_Turn]:
         """Yield what each turn found; a turn is of one source, as those of a running Tocsin are.
 
         Args:
             tables: events, of one source each.
             turns: about how many.
-            aftermath: how long the clock goes on after the last event.
+            aftermath: how long after the last event the clock is looked at again.
         """
         windows = detect.Windows()
-        last = None
+        end: datetime | None = None
         with RuleWorker() as worker:
             worker.provide(self.surroundings)
             for now, some in _in_turns(tables, turns):
-                last = _Turn(now, *self._judged(some, windows, now, worker))
-                windows = last.windows
-                yield last
-            if last:
-                # The clock goes on once: what should have come by then is missing.
-                later, nothing = last.now + aftermath, tables[0].slice(0, 0)
-                yield _Turn(last.now, *self._judged(nothing, windows, later, worker))
+                findings, windows = self._judged(some, windows, now, worker)
+                yield _Turn(now, findings)
+                end = now
+            # What should have come by then is missing.
+            for later in [end + length for length in aftermath] if end else []:
+                nothing = tables[0].slice(0, 0)
+                findings, windows = self._judged(nothing, windows, later, worker)
+                yield _Turn(later, findings)
 
     def _judged(
         self, events: pa.Table, windows: detect.Windows, now: datetime, worker: RuleWorker
@@ -192,22 +194,26 @@ def _score(
 ) -> AttackScore:
     score = AttackScore(attack.file, attack.name, attack.label)
     try:
-        read = list(_attack_events(attack, ground, company))
+        read, begun = _attack_events(attack, ground, company)
     except TocsinError as error:
         return replace(score, problem=str(error))
     tables = [each.events for each in read if each.events.num_rows]
     if not tables:
         return replace(score, problem="no event could be read")
-    first = min(time for table in tables for time in table["time"].to_pylist())
+    first = begun or min(_times(tables)).replace(tzinfo=UTC)
+    turns = (turn for turn in ground.replay(tables, _MOST_TURNS) if turn.now >= first)
     return replace(
         score,
         event_count=sum(table.num_rows for table in tables),
         first_time=first,
         unread=sum(each.rejects.num_rows for each in read),
-        detections=tuple(
-            _detections(ground.replay(tables, _MOST_TURNS), first, attack.label, tactics)
-        ),
+        detections=tuple(_detections(turns, first, attack.label, tactics)),
     )
+
+
+def _times(tables: Sequence[pa.Table]) -> Iterator[datetime]:
+    for table in tables:
+        yield from table["time"].to_pylist()
 
 
 def _detections(
@@ -227,21 +233,26 @@ def _detections(
                 rule_uid=row["rule_uid"],
                 title=row["rule_title"],
                 severity_id=row["severity_id"],
-                after=turn.now.replace(tzinfo=None) - first,
+                after=turn.now - first,
                 fits=fits,
             )
 
 
-def _attack_events(attack: Attack, ground: _Ground, company: str) -> Iterator[normalize.Normalized]:
+def _attack_events(
+    attack: Attack, ground: _Ground, company: str
+) -> tuple[list[normalize.Normalized], datetime | None]:
+    """Return the events of an attack, and when it begins where its file says so.
+
+    The habits of a story are what went on before; only its steps are the attack.
+    """
     if attack.is_story:
-        text = content.read_text(attack.path)
-        story = demo_story.load_story(text, attack.file, company)
-        yield from _story_events(story, ground, _begin(company, attack.file))
-        return
+        story = demo_story.load_story(content.read_text(attack.path), attack.file, company)
+        begun = _begin(company, attack.file)
+        return list(_story_events(story, ground, begun)), begun + story.first_step
     path = str(attack.path)
     mapping = recognize([path], ground.mappings)
-    for batch in file_source([path], mapping, "drill", lambda done, total: None).read(None):
-        yield normalize.apply(mapping, batch)
+    source = file_source([path], mapping, "drill", lambda done, total: None)
+    return [normalize.apply(mapping, batch) for batch in source.read(None)], None
 
 
 def _begin(company: str, location: str) -> datetime:
@@ -284,20 +295,27 @@ def _batch(source: str, records: Sequence[bytes], received: datetime) -> RawBatc
 
 
 def _benign(ground: _Ground) -> BenignScore:
-    """Play the benign day."""
+    """Play the benign day, after a fortnight in which rules get to know who does what."""
     company = _own_company()
     story = demo_story.load_story(
         content.read_text(content.drill_folder() / "benign_day.yaml"), "benign_day.yaml", company
     )
-    read = list(_story_events(story, ground, _begin(company, COMPANY)))
-    tables = [each.events for each in read]
+    begun = _begin(company, COMPANY)
+    past = [
+        normalized.events
+        for days in range(_PAST_DAYS, 0, -1)
+        for normalized in _story_events(
+            story.another_day(days, _PAST_RARELY), ground, begun - timedelta(days=days)
+        )
+    ]
+    today = [each.events for each in _story_events(story, ground, begun)]
     found: dict[str, Mapping[str, object]] = {}
     # No aftermath: what stays away once the day is over is not missing.
-    for turn in ground.replay(tables, _DAY_TURNS, aftermath=timedelta(0)):
-        found |= {row["uid"]: row for row in turn.findings.to_pylist()}
+    for turn in ground.replay([*past, *today], _DAY_TURNS * (_PAST_DAYS + 1), aftermath=()):
+        found |= {row["uid"]: row for row in turn.findings.to_pylist() if turn.now >= begun}
     counted = [row for row in found.values() if int(str(row["severity_id"])) >= COUNTED_SEVERITY_ID]
     return BenignScore(
-        event_counts={table["source"][0].as_py(): table.num_rows for table in tables},
+        event_counts={table["source"][0].as_py(): table.num_rows for table in today},
         false_findings=tuple(_false_findings(counted)),
         quiet_count=len(found) - len(counted),
     )

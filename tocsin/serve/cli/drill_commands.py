@@ -21,6 +21,7 @@ from tocsin.serve.cli.options import (
 from tocsin.serve.cli.output import Output, inert, print_rows, say, write_json, write_line
 
 if TYPE_CHECKING:
+    from rich.table import Table
     from rich.text import Text
 
     from tocsin.run import drill as drills
@@ -107,39 +108,41 @@ def _print_folded(card: "drills.ScoreCard") -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(header_style="bold", box=None, pad_edge=False)
+    table = Table(header_style="bold", box=None, pad_edge=False, expand=True)
     table.add_column("")
-    table.add_column("attack", ratio=10)
-    table.add_column("detected by", ratio=11)
-    table.add_column("after", justify="right", no_wrap=True)
+    table.add_column("attack", ratio=9)
+    table.add_column("detected by", ratio=13)
     for score in card.attacks:
         mark = Text("✓", "green") if score.is_detected else Text("✗", "bold red")
-        techniques = inert(_techniques(score, card.technique_names)) or inert(score.file)
-        told = [(Text(inert(score.name)), mark), (Text(techniques, "dim"), Text())]
-        found = list(_found(score))
-        for index in range(max(len(told), len(found))):
-            what, sign = told[index] if index < len(told) else (Text(), Text())
-            by, after = found[index] if index < len(found) else (Text(), "")
-            table.add_row(sign, what, by, after)
-        table.add_row()
+        attack = Text(inert(score.name))
+        below = _techniques(score, card.technique_names) or score.file
+        table.add_row(mark, attack.append("\n" + inert(below) + "\n", "dim"), _found(score))
     Console(highlight=False).print(table)
 
 
-def _found(score: "drills.AttackScore") -> "Iterator[tuple[Text, str]]":
-    """Yield a line for each rule that found the attack, or one that says why none did."""
+def _found(score: "drills.AttackScore") -> "Table | Text":
+    """Return a line for each rule that found the attack, or why none did."""
+    from rich.table import Table
     from rich.text import Text
 
     if score.problem:
-        yield Text(inert(score.problem), "red"), ""
-        return
+        return Text(inert(score.problem), "red")
     counted = score.detected_by or score.detections
+    if not counted:
+        return Text("nothing", "bold red")
+    grid = Table.grid(padding=(0, 2), expand=True)
+    grid.add_column(width=8)
+    grid.add_column(ratio=1)
+    grid.add_column(justify="right", no_wrap=True)
     if not score.detected_by:
-        yield Text("nothing" if not counted else "nothing that counts:", "bold red"), ""
+        grid.add_row("", Text("nothing that counts", "bold red"), "")
     for each in counted[:_MOST_RULES]:
-        line = Text(f"{SEVERITIES[each.severity_id - 1]}  ", _STYLES.get(each.severity_id, "dim"))
-        yield line.append(inert(each.title), "default"), _length(each.after)
+        severity = SEVERITIES[each.severity_id - 1]
+        style = _STYLES.get(each.severity_id, "dim")
+        grid.add_row(Text(severity[:8], style), inert(each.title), _length(each.after))
     if len(counted) > _MOST_RULES:
-        yield Text(f"and {len(counted) - _MOST_RULES} more", "dim"), ""
+        grid.add_row("", Text(f"and {len(counted) - _MOST_RULES} more", "dim"), "")
+    return grid
 
 
 def _techniques(score: "drills.AttackScore", names: Mapping[str, str]) -> str:
@@ -184,12 +187,16 @@ def _summary(card: "drills.ScoreCard") -> Iterator[str]:
     sources = ", ".join(f"{count:,} {name}" for name, count in card.benign.event_counts.items())
     yield (
         f"benign day: {card.benign.event_count:,} events ({sources}): "
-        f"{card.benign.false_count} false findings of medium or above, "
+        f"{_counted(card.benign.false_count, 'false finding')} of medium or above, "
         f"{card.benign.quiet_count} below"
     )
     for each in card.benign.false_findings:
         severity = SEVERITIES[each.severity_id - 1]
         yield f"  {each.count} × {each.title} ({severity}): {', '.join(each.entities)}"
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _as_json(card: "drills.ScoreCard") -> dict[str, object]:
