@@ -132,7 +132,8 @@ def _heading(report: "Backtest") -> str:
         return "No events are stored in this time."
     days = len(report.days)
     return (
-        f"{len(report.rules):,} {'rule' if len(report.rules) == 1 else 'rules'} over {report.events:,} events,"
+        f"{len(report.rules):,} {'rule' if len(report.rules) == 1 else 'rules'}"
+        f" over {report.events:,} events,"
         f" {report.first:%Y-%m-%d %H:%M} to {report.last:%Y-%m-%d %H:%M} UTC"
         f" ({days} {'day' if days == 1 else 'days'})"
     )
