@@ -108,6 +108,9 @@ def test_what_somebody_should_see_to_is_said_once_each(store: Store):
     soon = list(suppressing.attention(store, NOW))
     idle = list(suppressing.attention(store, NOW + timedelta(days=40)))
 
+    assert list(suppressing.totals(store, NOW)) == [
+        "suppressions that expire within 7 days: 1; see the page Suppressions"
+    ]
     assert [said.split(" expires on ")[0] for said in soon] == ["suppression short of tests"]
     assert idle == [
         "suppression fine of tests has hidden nothing for 30 days: end it if its reason is gone"

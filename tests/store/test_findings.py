@@ -128,3 +128,19 @@ def test_matches_come_newest_first_in_pages(store: Store) -> None:
     ]
     assert seen == [uid("c"), uid("b"), uid("a")]
     assert second.cursor is None
+
+
+def test_each_of_a_list_has_the_newest_of_its_own_events(store: Store) -> None:
+    many = [f"m{number:03}" for number in range(130)]
+    large, small = finding("large", many), finding("small", ["a", "b"])
+    matches = [match(large, uid(name), minute) for minute, name in enumerate(many)]
+    matches += [match(small, uid(name), minute) for minute, name in enumerate("ab")]
+    store_events(store, [], findings=[large, small, finding("none")], matches=matches)
+
+    rows = store.findings.list(ALL, EVERYTHING).rows.to_pylist()
+
+    events = {row["uid"]: row["event_uids"] for row in rows}
+    assert events[large["uid"]] == [uid(name) for name in reversed(many[30:])]
+    assert events[small["uid"]] == [uid("b"), uid("a")]
+    assert events[finding("none")["uid"]] == []
+    assert len({row["incident_uid"] for row in rows}) == 1

@@ -123,7 +123,7 @@ class Running:
         is_fresh = last is not None and utc_now() - last < _STALE_TURN
         if not (turning and is_fresh):
             problems.append("the thread of turns does not move; restart Tocsin and see the log")
-        problems += suppressing.attention(self.store, utc_now())
+        problems += suppressing.totals(self.store, utc_now())
         is_ready = turning and is_fresh and not self.turner.problem
         more = (*self.upkeep.problems(), *self.reloader.problems())
         return Health(is_ready, (*problems, *more))

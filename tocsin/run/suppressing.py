@@ -1,5 +1,6 @@
 """Suppressions as people write them: read, foretold, kept, and looked after."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -8,7 +9,7 @@ from functools import lru_cache
 import yaml
 
 from tocsin import detect
-from tocsin.conditions.suppression import EntityPattern, Suppression, refusals
+from tocsin.conditions.suppression import EntityPattern, Suppression, Warned, refusals
 from tocsin.errors import ContentError, Location, UsageError
 from tocsin.ocsf import EVERYTHING, Scope, identifiers
 from tocsin.ocsf.yaml_text import Document, YamlValue, load
@@ -117,6 +118,20 @@ def attention(store: Store, now: datetime) -> Iterator[str]:
         if kept.holds_at(now):
             for said in remarks(kept, now):
                 yield f"suppression {kept.suppression.uid} of {kept.suppression.owner} {said}"
+
+
+def totals(store: Store, now: datetime) -> Iterator[str]:
+    """Yield how many suppressions there are to see to, naming none: everybody may read this."""
+    words: dict[Warned, str] = {
+        "expires_soon": "suppressions that expire within 7 days: {}; see the page Suppressions",
+        "idle": "suppressions that have hidden nothing for 30 days: {}; see the page Suppressions",
+    }
+    found = Counter(
+        warning for kept in store.suppressions.list(EVERYTHING) for warning in kept.warnings(now)
+    )
+    for warning, said in words.items():
+        if found[warning]:
+            yield said.format(found[warning])
 
 
 def remarks(kept: KeptSuppression, now: datetime) -> Iterator[str]:
@@ -257,4 +272,5 @@ __all__ = [
     "preview",
     "read",
     "remarks",
+    "totals",
 ]

@@ -36,6 +36,7 @@ from tocsin.store.tables import (
 )
 
 KEPT_EVENT_UIDS = 100
+ASKED_AT_ONCE = 500
 NAMESPACE_PATHS = ("resources.namespace",)
 """Where events name the namespace that a scope limits."""
 
@@ -329,21 +330,60 @@ def _memberships(which: FindingFilter) -> builtins.list[ColumnElement[bool]]:
 
 
 def _table(connection: Connection, rows: Iterable[Mapping[Any, Any]]) -> pa.Table:
-    return from_rows([_row(connection, row) for row in rows], STORED)
-
-
-def _row(connection: Connection, row: Mapping[Any, Any]) -> dict[str, object]:
-    evidence = select(MATCHES.c.event_uid).where(MATCHES.c.finding_uid == row["uid"])
-    evidence = evidence.order_by(MATCHES.c.event_time.desc()).limit(KEPT_EVENT_UIDS)
-    owner = select(INCIDENT_FINDINGS.c.incident_uid).where(
-        INCIDENT_FINDINGS.c.finding_uid == row["uid"]
+    found = builtins.list(rows)
+    evidence = _evidence(connection, found)
+    owners = _owners(connection, [row["uid"] for row in found])
+    return from_rows(
+        (_row(row, evidence.get(row["uid"], []), owners.get(row["uid"])) for row in found), STORED
     )
+
+
+def _evidence(
+    connection: Connection, rows: builtins.list[Mapping[Any, Any]]
+) -> dict[str, builtins.list[str]]:
+    """Return the newest events of each finding: of many small ones by one question together."""
+    alone = {row["uid"] for row in rows if row["match_count"] > KEPT_EVENT_UIDS}
+    newest = select(MATCHES.c.finding_uid, MATCHES.c.event_uid).order_by(
+        MATCHES.c.finding_uid, MATCHES.c.event_time.desc()
+    )
+    few = [row["uid"] for row in rows if row["uid"] not in alone]
+    of_one = MATCHES.c.finding_uid
+    queries = [newest.where(of_one.in_(some)) for some in _chunks(few)]
+    queries += [newest.where(of_one == uid).limit(KEPT_EVENT_UIDS) for uid in sorted(alone)]
+    found: dict[str, builtins.list[str]] = {}
+    for query in queries:
+        for finding, event in connection.execute(query):
+            events = found.setdefault(finding, [])
+            if len(events) < KEPT_EVENT_UIDS:
+                events.append(event)
+    return found
+
+
+def _owners(connection: Connection, uids: builtins.list[str]) -> dict[str, str]:
+    """Return the incident of each finding that has one."""
+    columns = INCIDENT_FINDINGS.c
+    found: dict[str, str] = {}
+    for some in _chunks(uids):
+        query = select(columns.finding_uid, columns.incident_uid)
+        for finding, incident in connection.execute(query.where(columns.finding_uid.in_(some))):
+            found.setdefault(finding, incident)
+    return found
+
+
+def _chunks(uids: builtins.list[str]) -> Iterable[builtins.list[str]]:
+    starts = range(0, len(uids), ASKED_AT_ONCE)
+    return (uids[start : start + ASKED_AT_ONCE] for start in starts)
+
+
+def _row(
+    row: Mapping[Any, Any], event_uids: builtins.list[str], incident: str | None
+) -> dict[str, object]:
     return {
         **without_zones(row),
         "entity": documents.entity(row["entity"]),
         "links": documents.entities(row["links"]),
         "tactics": documents.texts(row["tactics"]),
         "techniques": documents.texts(row["techniques"]),
-        "event_uids": builtins.list(connection.execute(evidence).scalars()),
-        "incident_uid": connection.execute(owner.limit(1)).scalar_one_or_none(),
+        "event_uids": event_uids,
+        "incident_uid": incident,
     }
