@@ -1,6 +1,5 @@
 """Between rules and correlations: matches become observations, what these mean becomes findings."""
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -61,9 +60,9 @@ def correlate(
         memories = rules.correlator.kept(memories, now_us)
     outcome = rules.correlator.run(memories, seen, marks)
     alert_from = now.astimezone(UTC).replace(tzinfo=None) - rules.alert_age
-    by_uid = rules.correlation_rules
+    by_uid = {rule.uid: rule for rule in rules.rules} if outcome.told else {}
     told = [each for each in outcome.told if each.plan.uid not in rules.muted]
-    findings = [_finding_row(by_uid[each.plan.uid], each, alert_from) for each in told]
+    findings = [_finding_row(by_uid, each, alert_from) for each in told]
     return Correlated(
         matches=[row for each in told for row in _match_rows(each)],
         findings=findings,
@@ -174,8 +173,8 @@ def _match_rows(told: Told) -> list[dict[str, object]]:
     ]
 
 
-def _finding_row(rule: Rule, told: Told, alert_from: datetime) -> dict[str, object]:
-    telling = told.telling
+def _finding_row(by_uid: Mapping[str, Rule], told: Told, alert_from: datetime) -> dict[str, object]:
+    rule, telling = by_uid[told.plan.uid], told.telling
     closing = _who(telling.closing, rule.uid)
     people = [closing, *(_who(each, rule.uid) for each in telling.events)]
     times = [each.time_us for each in telling.events]
@@ -203,7 +202,7 @@ def _finding_row(rule: Rule, told: Told, alert_from: datetime) -> dict[str, obje
         "tactics": list(rule.tactics),
         "techniques": list(rule.techniques),
         "event_uids": [each.uid for each in telling.events],
-        "context": _context(told),
+        "context": _context(told, by_uid),
     }
 
 
@@ -216,33 +215,41 @@ def _entity_row(entity: Entity) -> Mapping[str, str]:
     return {"type": entity.type, "uid": entity.uid, "name": entity.name}
 
 
-def _context(told: Told) -> str:
+def _context(told: Told, by_uid: Mapping[str, Rule]) -> str:
     """Return as JSON why it is a finding: group, value, and when each rule matched."""
     plan, telling = told.plan, told.telling
     correlation = plan.correlation
-    names = {number: uid for uid, number in plan.bits.items()}
-    counts: Counter[str] = Counter()
-    times: dict[str, list[int]] = {}
-    for sighting in telling.window:
-        for number, uid in names.items():
-            if sighting.steps >> number & 1:
-                counts[uid] += 1
-                times.setdefault(uid, []).append(sighting.time_us)
     said: dict[str, object] = {
         "correlation": correlation.kind,
         "group": dict(zip(correlation.group_by, told.group, strict=True)),
         "value": telling.value,
         "condition": str(correlation),
         "timespan_seconds": plan.span_us // 1_000_000,
-        "rules": {
-            uid: {
-                "events": counts[uid],
-                "first": (_EPOCH + min(found) * _US).isoformat() + "Z",
-                "last": (_EPOCH + max(found) * _US).isoformat() + "Z",
-            }
-            for uid, found in sorted(times.items())
-        },
+        "rules": _matched(told, by_uid),
     }
     if telling.usual is not None:
         said["usual"] = round(telling.usual, 3)
     return msgspec.json.encode(said).decode()
+
+
+def _matched(told: Told, by_uid: Mapping[str, Rule]) -> list[dict[str, object]]:
+    """Return which rules matched how many events of the window, and when; the first one first."""
+    times: dict[str, list[int]] = {}
+    for sighting in told.telling.window:
+        for uid, number in told.plan.bits.items():
+            if sighting.steps >> number & 1:
+                times.setdefault(uid, []).append(sighting.time_us)
+    return [
+        {
+            "title": by_uid[uid].title if uid in by_uid else uid,
+            "uid": uid,
+            "events": len(found),
+            "first": _shown(min(found)),
+            "last": _shown(max(found)),
+        }
+        for uid, found in sorted(times.items(), key=lambda item: (min(item[1]), item[0]))
+    ]
+
+
+def _shown(time_us: int) -> str:
+    return f"{(_EPOCH + time_us * _US).isoformat()}Z"

@@ -43,18 +43,16 @@ def test_a_finding_says_what_and_why():
         "value": 2,
         "condition": "gte 2",
         "timespan_seconds": 600,
-        "rules": {
-            "00000000-0000-4000-8000-000000000001": {
+        "rules": [
+            {
+                "title": f"Rule {name}",
+                "uid": f"00000000-0000-4000-8000-00000000000{number}",
                 "events": 1,
-                "first": "2026-11-23T12:00:00Z",
-                "last": "2026-11-23T12:00:00Z",
-            },
-            "00000000-0000-4000-8000-000000000002": {
-                "events": 1,
-                "first": "2026-11-23T12:01:00Z",
-                "last": "2026-11-23T12:01:00Z",
-            },
-        },
+                "first": f"2026-11-23T12:0{number - 1}:00Z",
+                "last": f"2026-11-23T12:0{number - 1}:00Z",
+            }
+            for number, name in enumerate("ab", 1)
+        ],
     }
 
 
