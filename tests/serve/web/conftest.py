@@ -12,7 +12,7 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
-from tests.serve.web import seed
+from tests.serve.web import seed, tuning
 from tocsin.detect import RuleSet
 from tocsin.run import suppressing
 from tocsin.serve.web import Console, View, create_app
@@ -30,11 +30,11 @@ def console_over(store: Store, **changes: object) -> Console:
         view=View(version="0.0.test", **changes),  # type: ignore[arg-type]
         rules=lambda: seed.RULES,
         rules_version=lambda: "0123456789ab",
-        learning=lambda: seed.LEARNING,
+        learning=lambda: tuning.LEARNING,
         rule_problems=lambda: (),
         health=lambda: SimpleNamespace(is_ready=True, problems=()),
         metrics=lambda: (),
-        coverage=seed.coverage,
+        coverage=tuning.coverage,
         foretell=lambda suppression, scope: suppressing.foretell(
             suppression, RuleSet(), store, scope, seed.NOW
         ),

@@ -14,13 +14,9 @@ from functools import partial
 import pyarrow as pa
 
 from tocsin.detect import Windows
-from tocsin.detect.coverage import coverage as laid_over
 from tocsin.incidents import group
 from tocsin.normalize import Normalized
 from tocsin.ocsf import RawBatch, empty, from_rows, identifiers, schemas
-from tocsin.run import content
-from tocsin.run.coverage import Covered, SourceState
-from tocsin.run.remembering import Learning
 from tocsin.store import Store, Turn
 
 NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
@@ -440,24 +436,6 @@ def _failures() -> list[dict[str, object]]:
             "switched_off: 3 times in a row, it took longer than 1 s",
         )
     ]
-
-
-LEARNING = {"r-enum": Learning(4, 2, NOW + timedelta(days=3))}
-
-
-def coverage() -> Covered:
-    """Return the matrix with these rules, of which those on clusters are blind."""
-    states = (
-        SourceState(AWS, True, "last heard 2026-11-23 12:00 UTC"),
-        SourceState(KUBERNETES, False, "silent since 2026-11-20 12:00 UTC"),
-    )
-    matrix = laid_over(
-        RULES,
-        {rule.uid: frozenset(rule.sources) for rule in RULES},
-        content.attack_text(),
-        frozenset({AWS}),
-    )
-    return Covered(matrix, states, {rule.uid: rule.title for rule in RULES})
 
 
 def _rule(uid: str) -> Rule:
