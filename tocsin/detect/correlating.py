@@ -25,6 +25,7 @@ _MAX_CHARACTERS = 500
 _MAX_KEY_CHARACTERS = 1_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC).replace(tzinfo=None)
 _US = timedelta(microseconds=1)
+_UNITS = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +225,7 @@ def _context(told: Told, by_uid: Mapping[str, Rule]) -> str:
         "group": dict(zip(correlation.group_by, told.group, strict=True)),
         "value": telling.value,
         "condition": str(correlation),
-        "timespan_seconds": plan.span_us // 1_000_000,
+        "timespan": _length(plan.span_us // 1_000_000),
         "rules": _matched(told, by_uid),
     }
     if telling.usual is not None:
@@ -249,6 +250,12 @@ def _matched(told: Told, by_uid: Mapping[str, Rule]) -> list[dict[str, object]]:
         }
         for uid, found in sorted(times.items(), key=lambda item: (min(item[1]), item[0]))
     ]
+
+
+def _length(seconds: int) -> str:
+    """Return a length of time as rules write it."""
+    size, unit = next((s, u) for s, u in _UNITS if seconds % s == 0)
+    return f"{seconds // size}{unit}"
 
 
 def _shown(time_us: int) -> str:

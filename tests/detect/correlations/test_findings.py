@@ -42,7 +42,7 @@ def test_a_finding_says_what_and_why():
         "group": {"user": "u"},
         "value": 2,
         "condition": "gte 2",
-        "timespan_seconds": 600,
+        "timespan": "10m",
         "rules": [
             {
                 "title": f"Rule {name}",

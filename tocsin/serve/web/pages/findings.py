@@ -127,4 +127,15 @@ def _context(text: str) -> dict[str, object]:
         parsed = json.loads(text or "{}")
     except (ValueError, RecursionError):
         return {"context": text}
-    return parsed if isinstance(parsed, dict) else {"context": parsed}
+    if not isinstance(parsed, dict):
+        return {"context": parsed}
+    return {name: _plain(value) for name, value in parsed.items()}
+
+
+def _plain(value: object) -> object:
+    """Return a value as people read it: what it holds in words, and no braces."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {_plain(inner)}" for name, inner in value.items())
+    if isinstance(value, list):
+        return "; ".join(str(_plain(inner)) for inner in value)
+    return value
