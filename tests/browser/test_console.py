@@ -155,6 +155,7 @@ def test_no_page_is_wider_than_the_screen(browser: Browser, calm: str, width: in
         "/search",
         "/sources",
         "/rules",
+        "/coverage",
         "/audit",
         "/users",
     ):

@@ -22,6 +22,8 @@ LISTS = (
     "/sources",
     "/sources/org-trail",
     "/rules",
+    "/rules?state=tune",
+    "/coverage",
     "/suppressions",
     "/suppressions?state=over",
     "/suppressions/new?rule=r-hostile-0",

@@ -18,7 +18,7 @@ from tocsin.store import Store
 TEMPLATES = Path("tocsin/serve/web/templates")
 PAGES = (
     *("/", "/incidents", "/findings", "/search", "/sources", "/rules", "/audit", "/users"),
-    *("/account", "/suppressions", "/suppressions/new"),
+    *("/account", "/coverage", "/suppressions", "/suppressions/new"),
 )
 ERRORS = (
     ("GET", "/nothing", 404),
