@@ -70,6 +70,8 @@ class SourceEngine:
             Places in `texts` in ascending order, each with the places of its rules in `rules`.
         """
         selected = self.index.select(texts)
+        if not (selected.asked or selected.odd):
+            return sorted(selected.sure)
         found = dict(selected.sure)
         odd = ((place, None) for place in selected.odd)
         for place, numbers in (*selected.asked, *odd):

@@ -108,6 +108,8 @@ def test_random_rules_over_random_events_give_the_plain_pairs(found, events, log
 
     assert pairs(rules, table) == expected
     assert pairs(rules, table) == expected, "a second time, from memory"
+    rules.engines["aws.cloudtrail"].index.learn()
+    assert pairs(rules, table) == expected, "after more fields are read at the first look"
 
 
 @settings(max_examples=400)
@@ -204,9 +206,7 @@ def keyword(word):
     return Keyword((Text((Wildcard.ANY, word, Wildcard.ANY)),))
 
 
-KEYED = [
-    named("eventName", name) for name in ("One", "Two", "Three", "Four", "Five", "Six", "Seven")
-]
+KEYED = [named("eventName", f"Name{number}") for number in range(8)]
 """Enough rules for `eventName` to be read together with other such fields."""
 
 
@@ -320,6 +320,8 @@ def test_what_is_remembered_of_one_event_does_not_answer_for_another(found, even
     expected = plain_pairs(rules, table)
 
     assert pairs(rules, table) == expected
+    rules.engines["aws.cloudtrail"].index.learn()
+    assert pairs(rules, table) == expected
     assert pairs(rules_of(*KEYED, *found), table.take(list(range(len(events)))[::-1])) == expected
     if all(isinstance(each, dict) for each in events):
         assert len({uid for uid, _ in expected}) > 0
@@ -361,6 +363,20 @@ def test_a_million_different_values_stay_within_the_bounds():
         most = max(most, kept(engine)[0])
 
     assert 0 < most < 100_000
+
+
+def test_fields_that_many_events_need_are_read_at_the_first_look():
+    open_rule = AllOf((named("eventName", "Name1"), Field("n", (Order("gt", 1_000),))))
+    engine = Engine(necessary(*KEYED, open_rule))
+    texts = [f'{{"eventName": "Name1", "n": {at}}}' for at in range(3_000)]
+    of_first_look = engine.decode(texts[0])
+
+    before, after = engine.select(texts), engine.select(texts)
+
+    assert before.sure == after.sure
+    assert (2_000, (1, 8)) in after.sure
+    assert (500, (1,)) in after.sure
+    assert engine.decode(texts[0]) != of_first_look
 
 
 def test_long_values_are_not_kept():

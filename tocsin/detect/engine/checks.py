@@ -60,14 +60,6 @@ class Checks:
             found.note(number, check(head), is_exact=self._rules[number].is_exact)
         return found
 
-    def ask_left(self, left: Left, head: object) -> Open:
-        """Return what is left of rules after another look; made anew each time."""
-        found = Open()
-        for number, condition in left:
-            rule = self._rules[number]
-            found.note(number, self.check(condition, rule)(head), is_exact=rule.is_exact)
-        return found
-
     def check(self, condition: Condition, rule: Necessary) -> Reduce[object]:
         """Return a condition of a rule as a function of decoded fields."""
 

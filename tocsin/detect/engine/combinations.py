@@ -1,14 +1,14 @@
-"""What the fields that are read together say about an event, remembered for each combination.
+"""What the indexed fields say about an event, remembered for each combination of their values.
 
-A combination that was not seen before is first reduced to what counts of it: which tests its values
-pass. So values that nobody has seen before cost little.
+Fields with few different values count as they are, the others by their hit class: which tests they
+pass. A combination that was not seen before is first reduced to hit classes altogether. So values
+that nobody has seen before cost little.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
 
 from tocsin.conditions.tree import Exists, Field, Leaf
-from tocsin.detect.engine.checks import CanDecide, Checks, Left
+from tocsin.detect.engine.checks import CanDecide, Checks
 from tocsin.detect.engine.field_index import FieldIndex, Numbers
 from tocsin.detect.engine.heads import Getter, Heads, size_of
 from tocsin.detect.engine.looks import Answer, Looks
@@ -16,89 +16,72 @@ from tocsin.detect.engine.memory import Allowance, Remembered
 from tocsin.detect.engine.shape import Shape
 from tocsin.detect.engine.single_values import HitClasses
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class OfKeys:
-    """What one combination says.
-
-    Attributes:
-        named: the rules that it was asked about.
-        sure: rules that match.
-        asked: rules that must be asked in full.
-        left: rules left open, with what is left of their conditions.
-        answer: the same as one answer, for events whose other fields speak for no rule.
-    """
-
-    named: frozenset[int]
-    sure: Numbers
-    asked: Numbers
-    left: Left
-    answer: Answer
+_SOME = 32
 
 
 class Combinations:
-    """What combinations of the key fields say; remembers them, so it is for one thread.
-
-    Attributes:
-        seen: what each combination of values says.
-    """
+    """What combinations of values say; remembers them, so it is for one thread."""
 
     def __init__(
         self,
         shape: Shape,
         heads: Heads,
-        indexes: dict[str, FieldIndex],
+        indexes: Mapping[str, FieldIndex],
         looks: Looks,
-        allowance: Allowance,
+        allowances: tuple[Allowance, Allowance],
     ) -> None:
+        answers, values = allowances
         self._together = heads.together(shape.keys)
-        self._always = shape.always
-        self._looks = looks
-        keys = {path: _Key(path, shape, heads, indexes.get(path), allowance) for path in shape.keys}
-        self._keys = tuple(keys.values())
-        self._checks = Checks(shape.rules, heads, _decides(keys))
-        self._classes: Remembered[tuple[Hashable, ...], OfKeys] = Remembered(allowance)
-        self.seen: Remembered[tuple[object, ...], OfKeys] = Remembered(allowance)
+        self._always, self._looks = shape.always, looks
+        fields = {
+            path: _IndexedField(path, shape, heads, indexes.get(path), values)
+            for path in (*shape.keys, *shape.values)
+        }
+        self._keys = [fields[path] for path in shape.keys]
+        self._values = [fields[path] for path in shape.values]
+        self._checks = Checks(shape.rules, heads, _decides(fields))
+        self._seen: Remembered[tuple[Hashable, ...], Answer] = Remembered(answers)
+        self._classes: Remembered[tuple[Hashable, ...], Answer] = Remembered(answers)
 
-    def of_heads(self, heads: Sequence[object]) -> list[OfKeys]:
-        """Return what each head's key fields say."""
-        keys = list(map(self._together, heads))
-        found = list(map(self.seen.get, keys))
+    def answers(self, heads: Sequence[object]) -> list[Answer]:
+        """Return what each head says."""
+        columns = [each.classes_of(heads) for each in self._values]
+        seen = list(zip(map(self._together, heads), *columns, strict=True))
+        found = list(map(self._seen.get, seen))
+        new = [place for place, each in enumerate(found) if each is None]
+        if not new:
+            return [each for each in found if each is not None]
+        of_new = self._of_new(
+            [heads[place] for place in new], [[each[at] for at in new] for each in columns]
+        )
+        # Where most are new they are not seen again soon; a few are kept to find out.
+        for at in range(len(new) if 2 * len(new) <= len(heads) else min(len(new), _SOME)):
+            size = sum(size_of(each.value(heads[new[at]])) for each in self._keys)
+            self._seen.keep(seen[new[at]], of_new[at], size)
+        fresh = iter(of_new)
+        return [next(fresh) if each is None else each for each in found]
+
+    def _of_new(
+        self, heads: Sequence[object], columns: Sequence[Sequence[Hashable]]
+    ) -> list[Answer]:
+        columns = [*columns, *(each.classes_of(heads) for each in self._keys)]
+        classes = list(zip(*columns, strict=True)) if columns else [()] * len(heads)
         return [
-            self._of_new(key, head) if each is None else each
-            for key, head, each in zip(keys, heads, found, strict=True)
+            self._classes.get(of_class) or self._of_class(of_class, head)
+            for of_class, head in zip(classes, heads, strict=True)
         ]
 
-    def of_head(self, head: object) -> OfKeys:
-        """Return what one head's key fields say."""
-        key = self._together(head)
-        return self.seen.get(key) or self._of_new(key, head)
-
-    def _of_new(self, key: tuple[object, ...], head: object) -> OfKeys:
-        named: set[int] = set(self._always)
-        classes: list[Hashable] = []
-        characters = 0
-        for each in self._keys:
-            value = each.value(head)
-            named.update(each.numbers(value))
-            classes.append(each.class_of(value, head))
-            characters += size_of(value)
-        of_class = tuple(classes)
-        found = self._classes.get(of_class)
-        if found is None:
-            found = self._asked(frozenset(named), head)
-            self._classes.keep(of_class, found, 0)
-        self.seen.keep(key, found, characters)
+    def _of_class(self, of_class: tuple[Hashable, ...], head: object) -> Answer:
+        named = set(self._always)
+        for each in (*self._keys, *self._values):
+            named.update(each.numbers(head))
+        found = self._looks.answer(self._checks.ask(named, head))
+        self._classes.keep(of_class, found, 0)
         return found
 
-    def _asked(self, named: frozenset[int], head: object) -> OfKeys:
-        found = self._checks.ask(named, head)
-        sure, asked, left = tuple(found.sure), tuple(found.asked), tuple(found.left)
-        return OfKeys(named, sure, asked, left, self._looks.answer(found))
 
-
-class _Key:
-    """One of the fields that are read together."""
+class _IndexedField:
+    """One of the fields that the engine reads of every event."""
 
     def __init__(
         self, path: str, shape: Shape, heads: Heads, index: FieldIndex | None, allowance: Allowance
@@ -107,23 +90,27 @@ class _Key:
         self.classes = HitClasses(shape.tests_at(path), allowance)
         self._is_there, self._index = heads.presence(path), index
 
-    def numbers(self, value: object) -> Numbers:
+    def numbers(self, head: object) -> Numbers:
         """Return the rules that the value speaks for."""
-        return self._index.of_value(value) if self._index else ()
+        return self._index.of_value(self.value(head)) if self._index else ()
 
-    def class_of(self, value: object, head: object) -> Hashable:
-        """Return what counts of the value: values of one class fulfill the same conditions."""
-        of_value = self.classes.of_value(value)
-        return (self._is_there(head), of_value) if isinstance(value, tuple) else of_value
+    def classes_of(self, heads: Sequence[object]) -> list[Hashable]:
+        """Return what counts of the values: those of one class fulfill the same conditions."""
+        values = list(map(self.value, heads))
+        classes = self.classes.of_column(values)
+        for place, value in enumerate(values):
+            if value.__class__ is tuple:
+                classes[place] = (self._is_there(heads[place]), classes[place])
+        return classes
 
 
-def _decides(keys: Mapping[str, _Key]) -> CanDecide:
+def _decides(fields: Mapping[str, _IndexedField]) -> CanDecide:
     def can_decide(leaf: Leaf) -> bool:
         match leaf:
             case Field(path, tests):
-                return path in keys and keys[path].classes.tests.issuperset(tests)
+                return path in fields and fields[path].classes.tests.issuperset(tests)
             case Exists(path):
-                return path in keys
+                return path in fields
             case _:
                 return False
 

@@ -10,8 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tocsin.conditions import lookup
-from tocsin.detect.engine.checks import Checks
-from tocsin.detect.engine.combinations import Combinations, OfKeys
+from tocsin.detect.engine.combinations import Combinations
 from tocsin.detect.engine.field_index import FieldIndex, Numbers
 from tocsin.detect.engine.heads import Heads
 from tocsin.detect.engine.looks import NOTHING, Answer, Looks, SecondLook, gathered
@@ -22,6 +21,8 @@ from tocsin.detect.engine.witnesses import ANYWHERE
 _CHUNK = 1_024
 _TRIAL = 64
 _MAX_PAUSE = 64
+_EVENTS_TO_LEARN_FROM = 2_048
+_SHARE_OF_EVENTS = 1 / 16
 _FOR_ANSWERS = 12_000_000
 _FOR_VALUES = 8_000_000
 
@@ -66,27 +67,34 @@ class Engine:
     """
 
     def __init__(self, rules: Sequence[Necessary]) -> None:
-        shape = Shape(rules)
-        self.always = shape.always
+        self._rules = tuple(rules)
         self._inexact = tuple(number for number, rule in enumerate(rules) if not rule.is_exact)
+        self._build(Shape(rules))
+        self._events = 0
+        self._pause = self._paused = 0
+
+    def _build(self, shape: Shape) -> None:
+        self._shape = shape
+        self.always = shape.always
         self._heads = Heads(shape.kinds)
         self.decode = self._heads.decode
         self._empty = self.decode("{}")
-        self.allowances = Allowance(_FOR_ANSWERS), Allowance(_FOR_VALUES)
-        answers, values = self.allowances
+        self.allowances = answers, values = Allowance(_FOR_ANSWERS), Allowance(_FOR_VALUES)
         self._indexes = {path: FieldIndex(shape.of_path(path), values) for path in shape.paths}
-        self._columns = [(self._heads.value(path), self._indexes[path]) for path in shape.values]
         anywhere = shape.of_path(ANYWHERE)
         self._anywhere_rules = tuple({number for _, number in anywhere})
         self._anywhere = FieldIndex(anywhere, values)
-        self._looks = Looks(rules, answers)
-        self._keys = Combinations(shape, self._heads, self._indexes, self._looks, answers)
-        self._checks = Checks(rules, self._heads)
+        self._looks = Looks(shape.rules, answers)
+        self._combinations = Combinations(
+            shape, self._heads, self._indexes, self._looks, self.allowances
+        )
         self._seen: Memory[object, Answer] = Memory(self._of_head, self._heads.size, answers)
-        self._pause = self._paused = 0
 
     def select(self, texts: Sequence[str]) -> Selected:
         """Return which rules match which of these records, and which must be asked."""
+        if self._events >= _EVENTS_TO_LEARN_FROM:
+            self.learn()
+        self._events += len(texts)
         selected = Selected()
         start = 0
         while start < len(texts):
@@ -97,6 +105,14 @@ class Engine:
         if self._anywhere_rules:
             selected.ask(self._by_text(texts))
         return selected
+
+    def learn(self) -> None:
+        """Read the fields that many events needed a second look for at the first look."""
+        wanted = self._looks.paths_of_more(self._events * _SHARE_OF_EVENTS)
+        shape = self._shape.reading(wanted)
+        self._events = 0
+        if shape is not self._shape:
+            self._build(shape)
 
     def of_record(self, record: Mapping[str, object]) -> Numbers:
         """Return the rules that must be asked about one decoded record, however odd it is."""
@@ -116,15 +132,18 @@ class Engine:
     ) -> None:
         """Note the answers, after the second look that some need; `None` is an odd record."""
         looks: dict[SecondLook, list[tuple[int, Answer]]] = {}
+        sure = into.sure.append
         for place, answer in enumerate(answers):
             if answer is NOTHING:
                 continue
             if answer is None:
                 into.odd.append(start + place)
-            elif answer.look is None:
+            elif answer.look is not None:
+                looks.setdefault(answer.look, []).append((place, answer))
+            elif answer.asked:
                 into.note(start + place, answer.sure, answer.asked)
             else:
-                looks.setdefault(answer.look, []).append((place, answer))
+                sure((start + place, answer.sure))
         for look, waiting in looks.items():
             further = look.answers([texts[place] for place, _ in waiting])
             for (place, answer), more in zip(waiting, further, strict=True):
@@ -158,36 +177,12 @@ class Engine:
     def _by_columns(self, texts: Sequence[str]) -> list[Answer | None]:
         decoded = gathered(map(self.decode, texts), len(texts))
         heads = [self._empty if head is None else head for head in decoded]
-        of_keys = self._keys.of_heads(heads)
-        answers: list[Answer | None] = [each.answer for each in of_keys]
-        named: dict[int, set[int]] = {}
-        for value, index in self._columns:
-            for place, numbers in index.of_column(list(map(value, heads))).items():
-                named.setdefault(place, set()).update(numbers)
-        for place, found in named.items():
-            more = found - of_keys[place].named
-            if more:
-                answers[place] = self._joined(heads[place], of_keys[place], more)
-        for place, head in enumerate(decoded):
-            if head is None:
-                answers[place] = None
+        answers: list[Answer | None] = [*self._combinations.answers(heads)]
+        if None in decoded:
+            answers = [
+                None if head is None else each for head, each in zip(decoded, answers, strict=True)
+            ]
         return answers
 
     def _of_head(self, head: object) -> Answer:
-        of_keys = self._keys.of_head(head)
-        found: set[int] = set()
-        for value, index in self._columns:
-            found.update(index.of_value(value(head)))
-        more = found - of_keys.named
-        return self._joined(head, of_keys, more) if more or of_keys.left else of_keys.answer
-
-    def _joined(self, head: object, of_keys: OfKeys, more: set[int]) -> Answer:
-        """Return what all decoded fields say of the rules that keys and other fields name."""
-        found = self._checks.ask_left(of_keys.left, head)
-        found.sure += of_keys.sure
-        found.asked += of_keys.asked
-        others = self._checks.ask(more, head)
-        found.sure += others.sure
-        found.asked += others.asked
-        found.left += others.left
-        return self._looks.answer(found)
+        return self._combinations.answers([head])[0]

@@ -5,6 +5,7 @@ second look, and what they decide is remembered as well; only what no decoded fi
 (keywords, paths of the normalized form, records of odd shape) needs the record in full.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -57,12 +58,19 @@ def gathered(coming: Iterator[T], count: int) -> list[T | None]:
 
 
 class SecondLook:
-    """Decides rules from fields that only these rules need; remembers, so it is for one thread."""
+    """Decides rules from fields that only these rules need; remembers, so it is for one thread.
+
+    Attributes:
+        paths: the fields.
+        asked: about how many events it was asked.
+    """
 
     def __init__(
         self, left: Left, rules: Sequence[Necessary], heads: Heads, allowance: Allowance
     ) -> None:
         self._in_full = Answer(asked=tuple(number for number, _ in left))
+        self.paths = heads.paths
+        self.asked = 0
         self._decode = heads.decode
         checks = Checks(rules, heads)
         self._checks = [
@@ -73,6 +81,7 @@ class SecondLook:
 
     def answers(self, texts: Sequence[str]) -> list[Answer]:
         """Return what the look says of each text."""
+        self.asked += len(texts)
         coming = map(self._remembered.__getitem__, map(self._decode, texts))
         found = gathered(coming, len(texts))
         return [self._in_full if answer is None else answer for answer in found]
@@ -101,6 +110,15 @@ class Looks:
         look = None if found.asked or not left else self._of(left)
         asked = found.asked if look else [*found.asked, *(number for number, _ in left)]
         return Answer(tuple(found.sure), tuple(asked), look)
+
+    def paths_of_more(self, least: float) -> frozenset[str]:
+        """Return the paths that were decoded for at least so many events; begin to count anew."""
+        counts: Counter[str] = Counter()
+        for look in self._looks.values():
+            if look is not None:
+                counts.update(dict.fromkeys(look.paths, look.asked))
+                look.asked = 0
+        return frozenset(path for path, count in counts.items() if count >= least)
 
     def _of(self, left: Left) -> SecondLook | None:
         """Return the look, `None` where the record must be read in full at any rate."""

@@ -23,23 +23,23 @@ Scan: TypeAlias = Callable[[str], Sequence[int]]
 
 
 class _OneValue:
-    """Reads a text as an event that is nothing but this value."""
+    """Reads a value as an event that is nothing but this value."""
 
-    def values(self, path: str) -> Callable[[str], list[object]]:
-        return lambda text: [text]
+    def values(self, path: str) -> Callable[[object], list[object]]:
+        return lambda value: [value]
 
-    def presence(self, path: str) -> Callable[[str], bool]:
-        return lambda text: True
+    def presence(self, path: str) -> Callable[[object], bool]:
+        return lambda value: True
 
-    def leaves(self, event: str) -> Iterator[object]:
+    def leaves(self, event: object) -> Iterator[object]:
         return iter((event,))
 
 
 _ONE_VALUE = _OneValue()
 
 
-def check_of(test: Test) -> Callable[[str], bool]:
-    """Return a test as a function of one text."""
+def check_of(test: Test) -> Callable[[object], bool]:
+    """Return a test as a function of one value that is no list."""
     return compile_condition(Field("", (test,)), _ONE_VALUE)
 
 

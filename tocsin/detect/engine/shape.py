@@ -28,6 +28,7 @@ from tocsin.detect.engine.heads import Kind, can_decode, without_prefixes
 from tocsin.detect.engine.witnesses import ANYWHERE, Witness, Witnesses, witnesses_of
 
 _MAX_KEYS = 8
+_MAX_MORE = 12
 _NEVER_RATHER = 100.0
 
 
@@ -55,11 +56,18 @@ class Shape:
         rules: what is known of each.
         always: rules without a witness: any event may be one of theirs.
         keys: paths whose values are read together.
-        values: the other indexed paths.
+        values: the other paths that are read of every event.
         kinds: of the values at both.
+        paths: those with witnesses.
     """
 
-    def __init__(self, rules: Sequence[Necessary]) -> None:
+    def __init__(self, rules: Sequence[Necessary], more: frozenset[str] = frozenset()) -> None:
+        """Find the shape.
+
+        Args:
+            rules: in the order of their numbers.
+            more: paths to be read of every event though no witness is there.
+        """
         leaves = [list(_record_leaves(rule)) for rule in rules]
         paths = {path for found in leaves for leaf in found for path in paths_of(leaf)}
         usable = without_prefixes(filter(can_decode, paths))
@@ -69,7 +77,8 @@ class Shape:
         self.always = tuple(number for number, found in enumerate(every) if found is None)
         used = {witness.path for found in every for witness in found or ()} - {ANYWHERE}
         self.keys = _key_paths(leaves, usable)
-        self.values = tuple(sorted(used.difference(self.keys)))
+        self._usable, self._more = usable, more
+        self.values = tuple(sorted((used | more & usable).difference(self.keys)))
         self.paths = tuple(sorted(used))
         together = (leaf for found in leaves for leaf in found)
         self.kinds = kinds_of(together, {*self.keys, *self.values})
@@ -78,6 +87,12 @@ class Shape:
         for number, found in enumerate(every):
             for witness in found or ():
                 self._by_path.setdefault(witness.path, []).append((witness, number))
+
+    def reading(self, wanted: frozenset[str]) -> "Shape":
+        """Return the shape where these paths too are read of every event, this one if it is so."""
+        known = frozenset(self.keys).union(self.values)
+        new = sorted((wanted & self._usable) - known)[: _MAX_MORE - len(self._more)]
+        return Shape(self.rules, self._more.union(new)) if new else self
 
     def of_path(self, path: str) -> list[tuple[Witness, int]]:
         """Return the witnesses at one path with the number of their rule."""

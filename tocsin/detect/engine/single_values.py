@@ -1,6 +1,6 @@
 """Which tests of one field a value passes: all that counts of the value for any rule."""
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 
 from msgspec import UNSET
 
@@ -12,7 +12,7 @@ from tocsin.detect.engine.scans import check_of
 from tocsin.detect.engine.witnesses import witnesses_of_test
 
 _MAX_WITHOUT_WITNESS = 8
-_OTHER = object()
+_NULL = object()
 
 
 class HitClasses:
@@ -43,15 +43,38 @@ class HitClasses:
         self._index = FieldIndex(witnesses, Allowance(0))
         self._remembered: Memory[object, Hashable] = Memory(self._find, size_of, allowance)
 
-    def of_value(self, value: object) -> Hashable:
-        """Return the class of a text, truth value, null, `UNSET`, or a tuple of these."""
-        return self._remembered[value]
+    def of_column(self, values: Sequence[object]) -> list[Hashable]:
+        """Return the classes of texts, truth values, nulls, `UNSET`, or tuples of these."""
+        found = list(map(self._remembered.get, values))
+        if None not in found:
+            return found
+        new = [values[place] for place, each in enumerate(found) if each is None]
+        texts = [value for value in new if isinstance(value, str)]
+        if len(texts) == len(new):
+            self._learn(texts)
+        known = self._remembered
+        return [
+            known[value] if each is None else each
+            for value, each in zip(values, found, strict=True)
+        ]
+
+    def _learn(self, texts: Sequence[str]) -> None:
+        """Remember the classes of new texts, after one scan of all."""
+        speaking = self._index.of_texts(texts)
+        asked = range(len(texts)) if self._always else speaking
+        learnt: dict[object, Hashable] = dict.fromkeys(texts, ())
+        learnt.update((texts[at], self._passed(texts[at], speaking.get(at, ()))) for at in asked)
+        self._remembered.keep_all(texts, learnt, list(map(len, texts)))
 
     def _find(self, value: object) -> Hashable:
+        if value is None:
+            return _NULL
+        if value is UNSET:
+            return UNSET
         if isinstance(value, tuple):
             return frozenset(map(self._find, value))
-        if not isinstance(value, str):
-            # Where other values are decoded, nothing but their presence counts.
-            return value if value in (None, UNSET, True, False) else _OTHER
-        tried = (*self._index.of_value(value), *self._always)
+        return self._passed(value, self._index.of_value(value))
+
+    def _passed(self, value: object, speaking: Sequence[int]) -> Hashable:
+        tried = (*speaking, *self._always)
         return tuple(number for number in tried if self._checks[number](value))
