@@ -238,6 +238,27 @@ def test_of_other_kinds_of_findings_no_event_is_taken_out(kind):
     assert (hidden.findings.num_rows, hidden.hidden.num_rows) == (0, 1)
 
 
+def test_of_a_finding_whose_matches_are_not_all_at_hand_none_is_taken_out():
+    row = finding(match_count=5)
+
+    shares = suppress((changed(condition="e1"),), *tables(row), knowing())
+
+    (kept,) = shares.findings.to_pylist()
+    assert (kept["match_count"], kept["event_uids"]) == (5, ["e1", "e2"])
+    assert shares.hidden.num_rows == 0
+
+
+@pytest.mark.parametrize(("uid", "is_hidden"), [("ann", True), ("bob", False)])
+def test_the_entity_of_a_correlation_is_its_own_whoever_did_its_events(uid, is_hidden):
+    bob = {"entity": Entity("user", "bob", "bob")}
+    pattern = EntityPattern("user", uid)
+    found = tables(finding(kind="Correlation"))
+
+    shares = suppress((changed(entity=pattern),), *found, knowing(e1=bob, e2=bob))
+
+    assert bool(shares.hidden.num_rows) is is_hidden
+
+
 def test_the_entity_of_each_match_decides():
     bob = {"type": "user", "uid": "bob", "name": "bob"}
     row = finding(events=("e1", "e2", "e3"), links=[bob])
@@ -306,6 +327,10 @@ def test_every_match_is_on_exactly_one_side(found, written):
             assert set(row["event_uids"]) == {each["event_uid"] for each in mine}
             assert row["first_time"] == min(each["event_time"] for each in mine)
             assert row["last_time"] == max(each["event_time"] for each in mine)
+    for rule, event in pairs(shares.matches):
+        assert rule == "rule-3" or not any(
+            not each.condition or event in each.condition.split() for each in in_force
+        )
     for row in shares.hidden.to_pylist():
         by = next(each for each in in_force if each.uid == row["suppression_uid"])
         if by.condition:
