@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tocsin.serve.web.ranges import TimeRange
 
 router = guarded_router()
+_MAX_DEPTH = 5
 
 PAGE_SIZE = 100
 SHOWN_MATCHES = 50
@@ -132,10 +133,12 @@ def _context(text: str) -> dict[str, object]:
     return {name: _plain(value) for name, value in parsed.items()}
 
 
-def _plain(value: object) -> object:
+def _plain(value: object, depth: int = 0) -> object:
     """Return a value as people read it: what it holds in words, and no braces."""
+    if isinstance(value, dict | list) and depth == _MAX_DEPTH:
+        return "…"
     if isinstance(value, dict):
-        return ", ".join(f"{name}: {_plain(inner)}" for name, inner in value.items())
+        return ", ".join(f"{name}: {_plain(inner, depth + 1)}" for name, inner in value.items())
     if isinstance(value, list):
-        return "; ".join(str(_plain(inner)) for inner in value)
+        return "; ".join(str(_plain(inner, depth + 1)) for inner in value)
     return value
