@@ -135,7 +135,7 @@ def _value(each: typer.core.TyperOption) -> str:
         return ", ".join(f"`{one.value}`" for one in described.choices)
     annotation = described.annotation
     kind = get_args(annotation)[0] if get_args(annotation) else annotation
-    words = {str: "text", int: "number", Path: "path"}[kind]
+    words = {str: "text", int: "number", float: "number", Path: "path"}[kind]
     return f"{words}, repeatable" if get_args(annotation) else words
 
 
@@ -149,8 +149,11 @@ def rules_page() -> str:
         "its identifier: [`rules.disabled`, `rules.severities`](settings.md#rules). Write your",
         "own: [add a rule](../guides/add-a-rule.md).",
     ]
-    for source, bound in sorted(by_source.items()):
-        lines += ["", f"## `{source}`", ""]
+    correlations = [rule for rule in rules if rule.correlation is not None]
+    correlations.sort(key=lambda rule: (-rule.severity_id, rule.title))
+    sections = [(f"`{source}`", bound) for source, bound in sorted(by_source.items())]
+    for heading, bound in [*sections, ("Correlations", correlations)]:
+        lines += ["", f"## {heading}", ""]
         lines += _table(
             ("severity", "rule", "techniques"),
             [
@@ -197,6 +200,8 @@ def _rule(rule: detect.Rule) -> Iterator[str]:
     )
     tactics = ", ".join(rule.tactics)
     yield f"* {severities()[rule.severity_id]}, {rule.kind}; {tactics}: {techniques}"
+    if rule.is_building_block:
+        yield "* Building block of correlations: no findings of its own"
     yield f"* `{rule.uid}`, [{Path(file).name}](../../{file}), {_examples(rule)}"
     for text in rule.false_positives:
         yield f"* False positive: {_prose(text)}"
