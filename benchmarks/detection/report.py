@@ -10,7 +10,7 @@ from benchmarks.detection.children import PROJECT
 
 _FORMATS = {
     "×": "×{:,.1f}",
-    "%": "{:.1%}",
+    "%": "{:.1f} %",
     "s": "{:,.2f} s",
     "ms": "{:,.0f} ms",
     "MiB": "{:,.0f} MiB",
@@ -40,7 +40,9 @@ class Target:
 
     def shown(self, value: float) -> str:
         """Return a value with its unit."""
-        return (_GROWTH if self.unit == "×" and value < 10 else _FORMATS[self.unit]).format(value)
+        if self.unit == "×" and value < 10:
+            return _GROWTH.format(value)
+        return _FORMATS[self.unit].format(100 * value if self.unit == "%" else value)
 
     def goal(self, value: float) -> str:
         """Return one of the two goals with its unit."""
