@@ -19,6 +19,7 @@ from tocsin.run.rule_work import Asked, Backtest, RuleTested
 from tocsin.settings import Settings, load
 from tocsin.store import FindingFilter, Store
 
+STOPPED = "CloudTrail logging is stopped or its trail deleted"
 RULE = """\
 title: Somebody calls {name}
 id: {uid}
@@ -100,7 +101,7 @@ def test_nothing_is_written(told: tuple[Settings, Store]):
 def test_samples_tell_who_did_what(told: tuple[Settings, Store]):
     settings, store = told
     report = rule_work.backtest(Asked(), settings, store, quiet)
-    (stopped,) = (each for each in report.rules if each.title.startswith("CloudTrail logging"))
+    (stopped,) = (each for each in report.rules if each.title == STOPPED)
 
     (sample,) = stopped.tally.samples
 
@@ -134,7 +135,7 @@ def test_volume_entities_and_findings_a_day(filled: tuple[Settings, Store]):
     report = rule_work.backtest(Asked(), settings, store, quiet)
     found = {each.title: each for each in report.rules if each.tally.findings}
 
-    stopped = found["CloudTrail logging is stopped or its trail deleted"].tally
+    stopped = found[STOPPED].tally
     assert [stopped.findings_by_day[day] for day in report.days] == [1, 1, 1]
     names = [(entity.name, count) for entity, count in stopped.entities.most_common()]
     assert names == [("eve", 2), ("mallory", 1)]
