@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.detect.rules import HEAD, UID, detected, parsed, rule_set, sigma
 from tests.detect.tables import NOON, event_table
 from tocsin.detect import Windows, parse_rules
-from tocsin.detect.rules import EntityPath, LogSource, Rule
+from tocsin.detect.rules import LogSource, Rule
 from tocsin.detect.run_python import Verdict
 from tocsin.errors import Location
 from tocsin.ocsf import schemas
@@ -314,67 +314,6 @@ def test_a_python_rule_that_says_nothing_more_has_the_words_of_its_file():
 
     assert (found["title"], found["description"], found["severity_id"]) == ("P", "D", 2)
     assert found["dedup_key"].startswith("user:")
-
-
-def test_the_title_joins_matches_where_a_rule_has_no_other_text_for_that():
-    verdicts = [said(at, title=f"T{at % 2}") for at in range(4)]
-    events = event_table(*[stopped()] * 4)
-    found = findings([python_rule()], events, run_python=saying(*verdicts))
-    named = python_rule(entity=(EntityPath("user", "userIdentity.arn"),))
-    by_entity = findings([named], events, run_python=saying(*verdicts))
-
-    assert [(each["dedup_key"], each["match_count"]) for each in found] == [("T0", 2), ("T1", 2)]
-    assert [each["match_count"] for each in by_entity] == [4]
-
-
-def test_a_rule_that_tells_nobody_raises_no_alert():
-    quiet = [said(0, is_quiet=True), said(1, is_quiet=True)]
-    events = event_table(stopped(), stopped())
-    mixed = [said(0, is_quiet=True), said(1)]
-    for verdicts, rule, is_alert in (
-        (quiet, python_rule(), False),
-        (mixed, python_rule(), True),
-        (mixed, python_rule(creates_alerts=False), False),
-    ):
-        (found,) = findings([rule], events, run_python=saying(*verdicts))
-        assert found["is_alert"] is is_alert
-
-
-def test_what_the_file_says_of_every_match_stands_in_the_context_unless_the_rule_says_more():
-    rule = python_rule(words=(("runbook", "Ask."), ("destinations", "team")))
-    verdict = said(context='{"runbook": "Call.", "n": 1}')
-    (found,) = findings([rule], event_table(stopped()), run_python=saying(verdict))
-
-    assert json.loads(found["context"]) == {"runbook": "Call.", "destinations": "team", "n": 1}
-
-
-@pytest.mark.parametrize(
-    ("values", "count"),
-    [
-        ("aab", 0), ("abc", 3), ("aaabbbc", 7), (["a", "", "", "b"], 0), (["a", "", "b", "c"], 4),
-        (["", "", "", ""], 0),
-    ],
-)  # fmt: skip
-def test_a_threshold_counts_the_different_values_that_unique_gives(values, count):
-    verdicts = [said(at, unique=value) for at, value in enumerate(values)]
-    events = event_table(*[stopped()] * len(values))
-    found = findings([python_rule(threshold=3)], events, run_python=saying(*verdicts))
-
-    assert [each["match_count"] for each in found] == ([count] if count else [])
-
-
-def test_different_values_are_counted_over_turns_and_as_rows():
-    windows = Windows()
-    seen = []
-    for at, value in enumerate("aabbc"):
-        events = event_table(*[stopped()] * 5).slice(at, 1)
-        verdict = said(unique=value)
-        rules = [python_rule(threshold=3)]
-        found = detected(rules, events, windows=windows, run_python=saying(verdict))
-        windows = Windows.from_rows(found.windows.to_rows())
-        seen += found.findings.column("match_count").to_pylist()
-
-    assert seen == [5]
 
 
 def test_the_highest_severity_of_a_group_counts_and_odd_words_are_the_rules():
