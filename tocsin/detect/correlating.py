@@ -84,42 +84,55 @@ def _failures(counts: Mapping[str, int], reason: str) -> list[dict[str, object]]
 
 
 class _Observing:
-    """Turns matches into observations; what events share is worked out once."""
+    """Turns matches into observations; what matches of one event share is worked out once."""
 
     def __init__(self, rules: RuleSet) -> None:
-        self._rules = rules
-        self._shared: dict[str, state.Persona] = {}
+        self._plans = rules.plans
+        self._rules = rules.correlation_rules
+        self._personas: dict[tuple[str, str, EventReader | None], state.Persona] = {}
+        self._texts: dict[tuple[str, str, EventReader], tuple[str, ...]] = {}
 
     def seen(self, hit: Hit) -> Iterable[Seen]:
         """Yield what correlations see of a match; nothing where none refers to its rule."""
         bound, event = hit.bound, hit.event
         uid = bound.rule.uid
-        paths = self._rules.plans.paths.get(uid)
+        paths = self._plans.paths.get(uid)
         if paths is None:
             return
-        time = event.row["time"]
+        time, event_uid = event.row["time"], str(event.row["event_uid"])
         if not isinstance(time, datetime):
             raise TypeError("an event's `time` is a timestamp column")
+        values = {path: self._values(event_uid, bound.reader, path, event) for path in paths}
         observation = Observation(
-            uid=str(event.row["event_uid"]),
+            uid=event_uid,
             time_us=microseconds(time),
             source=str(event.row["source"]),
-            values={path: texts for path in paths if (texts := _texts(bound.reader, path, event))},
+            values={path: texts for path, texts in values.items() if texts},
             personas={
-                key: self._persona(key, event, bound.reader)
-                for key in self._rules.plans.personas[uid]
+                key: self._persona(event_uid, key, event, bound.reader)
+                for key in self._plans.personas[uid]
             },
             account=account_of(event.row),
         )
         yield Seen(uid, observation)
 
-    def _persona(self, key: str, event: Event, reader: EventReader) -> state.Persona:
-        if key:
-            return _persona(event, reader, self._rules.correlation_rules[key])
-        uid = str(event.row["event_uid"])
-        if uid not in self._shared:
-            self._shared[uid] = _persona(event, reader, None)
-        return self._shared[uid]
+    def _values(
+        self, event_uid: str, reader: EventReader, path: str, event: Event
+    ) -> tuple[str, ...]:
+        key = event_uid, path, reader
+        if key not in self._texts:
+            self._texts[key] = _texts(reader, path, event)
+        return self._texts[key]
+
+    def _persona(
+        self, event_uid: str, key: str, event: Event, reader: EventReader
+    ) -> state.Persona:
+        # Who acted is the same for every rule; what a rule chooses is read as its paths are.
+        place = event_uid, key, reader if key else None
+        if place not in self._personas:
+            rule = self._rules[key] if key else None
+            self._personas[place] = _persona(event, reader, rule)
+        return self._personas[place]
 
 
 def _persona(event: Event, reader: EventReader, rule: Rule | None) -> state.Persona:

@@ -135,6 +135,7 @@ class _Binder:
             learning_us=_us(correlation.learning),
             history_us=_us(correlation.history),
             counted=_counted(correlation),
+            needed=_needed(correlation),
             bits={each: number for number, each in enumerate(references)},
             groups={each: self._own(uid, each)[:groups] for each in references},
             fields={each: self._own(uid, each)[len(fields) :] for each in references},
@@ -158,6 +159,20 @@ def _counted(correlation: Correlation) -> int:
     if correlation.kind not in ("event_count", "value_count"):
         return 0
     return int(max((bound.number for bound in correlation.bounds), default=0))
+
+
+def _needed(correlation: Correlation) -> int:
+    """Return how many different rules a `temporal` correlation without an expression asks for."""
+    if correlation.kind not in ("temporal", "temporal_ordered") or correlation.expression:
+        return 0
+    least = (
+        int(bound.number) + (bound.comparison == "gt")
+        for bound in correlation.bounds
+        if bound.comparison in ("gt", "gte")
+    )
+    wanted = max(least, default=0)
+    # A rule that is named twice is one bit.
+    return min(wanted, len(set(correlation.rules)))
 
 
 def _key(definition: Definition) -> str:

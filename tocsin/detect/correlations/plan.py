@@ -39,6 +39,7 @@ class Plan:
         learning_us: how long a group must be known.
         history_us: how far back the average reaches.
         counted: how many events its condition counts to.
+        needed: how many different rules must occur before it can find anything.
         bits: number of each reference, by rule uid.
         groups: paths of `group-by`, by rule uid.
         fields: paths of its fields, by rule uid.
@@ -59,6 +60,7 @@ class Plan:
     learning_us: int = 0
     history_us: int = 0
     counted: int = 0
+    needed: int = 0
     bits: Mapping[str, int] = field(default_factory=dict)
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -26,6 +26,8 @@ class Sliding:
 
     def step(self, group: Group, since_us: int, mark: Mark) -> Step:
         """See `Form`."""
+        if _steps(group.sightings).bit_count() < self.plan.needed:
+            return Step(group)
         ledger = Ledger(group.sightings, self.plan.period_us)
         waits = self.plan.correlation.kind == "value_sum"
         from_us = min(since_us, _open_from(group.sightings)) if waits else since_us
@@ -75,7 +77,10 @@ class Alternatives:
         if open_from > until_us:
             return Step(group)
         ledger = Ledger(group.sightings, self.plan.period_us)
+        present = _steps(group.sightings)
         for steps, denied in self.chains:
+            if not all(present >> step & 1 for step in steps):
+                continue
             ledger.rewind()
             self._look(ledger, steps, denied, open_from, until_us)
         after = replace(group, sightings=_decided(ledger.sightings, until_us))
@@ -87,7 +92,10 @@ class Alternatives:
 
     def _at_once(self, group: Group, since_us: int) -> Step:
         ledger = Ledger(group.sightings, self.plan.period_us)
+        present = _steps(group.sightings)
         for steps, _ in self.chains:
+            if not all(present >> step & 1 for step in steps):
+                continue
             ledger.rewind()
             for window in windows(group.sightings, since_us, self.plan.span_us, Chain(steps)):
                 if window.value == len(steps):
@@ -157,6 +165,14 @@ def windows(
 def _after(sightings: Sequence[Sighting], time_us: int) -> int:
     """Return the place of the first sighting after a time."""
     return bisect_right(sightings, time_us, key=lambda each: each.time_us)
+
+
+def _steps(sightings: Iterable[Sighting]) -> int:
+    """Return the steps that any of the sightings is; most groups never have them all."""
+    steps = 0
+    for each in sightings:
+        steps |= each.steps
+    return steps
 
 
 def _open_from(sightings: Sequence[Sighting]) -> int:
