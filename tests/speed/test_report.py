@@ -5,10 +5,13 @@ import json
 import pytest
 
 from benchmarks.detection import children, report
+from benchmarks.detection.__main__ import measured
+from benchmarks.detection.answers import DifferentAnswersError
 from benchmarks.detection.children import FailedChildError
 from benchmarks.detection.peers.environments import AbsentPeerError, Peer, ensure
 from benchmarks.detection.report import Result, Target
 from benchmarks.detection.rows import ROWS
+from benchmarks.detection.workplace import Workplace
 
 FACTOR = Target("T1", "a factor", 8, 20, "×")
 MEMORY = Target("T10", "memory", 192, 128, "MiB", True)
@@ -73,3 +76,17 @@ def test_seconds_of_a_childs_own_children_count(tmp_path):
 
     assert used.cpu_seconds >= 0.3
     assert used.printed == "done\n"
+
+
+def test_a_row_that_fails_costs_no_other_row_and_fails_the_suite(tmp_path, monkeypatch):
+    def fails(workplace):
+        raise DifferentAnswersError("two pairs are missing")
+
+    monkeypatch.setitem(ROWS, "T1", fails)
+    monkeypatch.setitem(ROWS, "T2", lambda workplace: [Result(FACTOR, 9, "a note")])
+    workplace = Workplace(tmp_path, is_quick=True, say=lambda what: None, peers_folder=tmp_path)
+
+    results, failures = measured(workplace, ["T1", "T2"])
+
+    assert [result.value for result in results] == [9]
+    assert failures == ["T1: DifferentAnswersError: two pairs are missing"]
