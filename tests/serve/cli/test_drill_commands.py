@@ -1,11 +1,14 @@
 """`tocsin drill`: a score card for people and programs, and an exit code for pipelines."""
 
+import contextlib
+import io
 import re
 from pathlib import Path
 
 import pytest
 
 from tests.serve.cli.shell import PROJECT, has_no_controls, tocsin
+from tocsin.serve.cli import main
 
 OURS = PROJECT / "content" / "drill" / "attacks"
 FOUND = "aws-root-used.yaml"
@@ -17,6 +20,13 @@ identity: lena
 steps:
   - {at: 1h, eventSource: ec2.amazonaws.com, eventName: DescribeInstances, requestParameters: {}}
 """
+
+
+class Screen(io.StringIO):
+    """Standard output that is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
 
 
 @pytest.fixture
@@ -49,6 +59,23 @@ def test_people_get_a_line_for_each_attack_and_the_sum_at_the_end(folder):
     assert "T1078.004 Cloud Accounts" in ended.out
     assert ended.out.splitlines()[-1].startswith("1 of 2 attacks detected")
     assert has_no_controls(ended.out)
+
+
+def test_a_terminal_shows_what_found_each_attack_within_its_width(folder, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    screen = Screen()
+
+    with contextlib.redirect_stdout(screen), contextlib.suppress(SystemExit):
+        main(["drill", str(folder), "--no-benign"])
+
+    shown = screen.getvalue()
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", shown)
+    assert max(map(len, plain.splitlines())) <= 100
+    assert "✓  The root user signs in and" in plain
+    assert "high      The root user signs in to the console" in plain
+    assert "✗  Nothing to see \\x1b[31mhere" in plain
+    assert "nothing" in plain
+    assert "\x1b[31mhere" not in shown
 
 
 def test_csv_and_lines_hold_the_attacks_alone(folder):

@@ -111,12 +111,13 @@ def _print_folded(card: "drills.ScoreCard") -> None:
     table = Table(header_style="bold", box=None, pad_edge=False, expand=True)
     table.add_column("")
     table.add_column("attack", ratio=9)
-    table.add_column("detected by", ratio=13)
+    table.add_column("detected by, and how long after the first event", ratio=13)
     for score in card.attacks:
         mark = Text("✓", "green") if score.is_detected else Text("✗", "bold red")
         attack = Text(inert(score.name))
         below = _techniques(score, card.technique_names) or score.file
-        table.add_row(mark, attack.append("\n" + inert(below) + "\n", "dim"), _found(score))
+        table.add_row(mark, attack.append("\n" + inert(below), "dim"), _found(score))
+        table.add_row()
     Console(highlight=False).print(table)
 
 
