@@ -203,3 +203,17 @@ values = st.recursive(
     max_leaves=5,
 )
 records = st.dictionaries(keys, values, max_size=4)
+
+_VALUES = ("X", "x", "Xa", "XA", "Y", "b", "true", 1, True, None, 0.5, ["X"], ["xa", "Y"], {"X": 1})
+_SHAPES = (
+    lambda value: {"a": value},
+    lambda value: {"b": value},
+    lambda value: {"c": value},
+    lambda value: {"a": value, "b": value, "c": value},
+    lambda value: {"a": {"b": value}},
+    lambda value: {"b": {"a": value}, "c": {"X": value}},
+    lambda value: {"a": [{"b": value, "a": value}], "c": [value]},
+    lambda value: {"a": [value, "Y"], "b": [value], "c": ""},
+)
+EVERY_RECORD = [shape(value) for shape in _SHAPES for value in _VALUES]
+"""Records that nearly every test of a rule above tells apart."""
