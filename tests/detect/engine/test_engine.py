@@ -3,6 +3,7 @@
 import json
 import re
 
+import msgspec
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -33,6 +34,7 @@ from tocsin.conditions.tree import (
 from tocsin.detect.engine import Engine, Necessary, Selected
 from tocsin.detect.engine.memory import Allowance, Remembered
 from tocsin.detect.judging import judge
+from tocsin.detect.records import read_record
 from tocsin.detect.rules import LogSource, Rule
 from tocsin.errors import Location
 
@@ -325,6 +327,41 @@ def test_what_is_remembered_of_one_event_does_not_answer_for_another(found, even
     assert pairs(rules_of(*KEYED, *found), table.take(list(range(len(events)))[::-1])) == expected
     if all(isinstance(each, dict) for each in events):
         assert len({uid for uid, _ in expected}) > 0
+
+
+SCRAPS = (
+    '"',
+    "\\",
+    "\\u00",
+    "\\ud83d",
+    "{",
+    "}",
+    "[",
+    ",",
+    ":",
+    "0",
+    "1e",
+    ".",
+    "-",
+    "\x01",
+    "nul",
+    " ",
+)
+
+
+@settings(max_examples=500)
+@given(records, st.lists(st.tuples(st.integers(0, 200), st.sampled_from(SCRAPS)), max_size=3))
+def test_what_the_engine_decodes_can_be_read_in_full(record, scraps):
+    """Rules may match without the record being read; one that nobody can read must match none."""
+    text = json.dumps({"skipped": record, "eventName": "x"})
+    for place, scrap in scraps:
+        text = f"{text[:place]}{scrap}{text[place:]}"
+    try:
+        Engine(necessary(named("eventName", "x"))).decode(text)
+    except msgspec.MsgspecError:
+        return
+
+    assert read_record(text) is not None
 
 
 def stop_rules():

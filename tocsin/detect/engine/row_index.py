@@ -57,7 +57,7 @@ class RowIndex:
 def _row_witnesses(rule: Necessary) -> Witnesses:
     """Return the witnesses in the row of a rule that has none in the record."""
     condition = rule.condition
-    if condition is None or not rule.is_exact:
+    if condition is None or not rule.is_exact or not _reads_row(rule):
         return frozenset()
 
     def in_record(path: str) -> bool:
@@ -69,6 +69,12 @@ def _row_witnesses(rule: Necessary) -> Witnesses:
     if witnesses_of(condition, in_record, _weigh) is not None:
         return frozenset()
     return witnesses_of(condition, in_row, _weigh) or frozenset()
+
+
+def _reads_row(rule: Necessary) -> bool:
+    return not all(
+        rule.reads_record(path) for leaf in leaves_of(rule.condition) for path in paths_of(leaf)
+    )
 
 
 def _weigh(witness: Witness) -> float:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
 
 from tocsin.conditions.tree import (
@@ -61,13 +62,7 @@ class Shape:
         paths: those with witnesses.
     """
 
-    def __init__(self, rules: Sequence[Necessary], more: frozenset[str] = frozenset()) -> None:
-        """Find the shape.
-
-        Args:
-            rules: in the order of their numbers.
-            more: paths to be read of every event though no witness is there.
-        """
+    def __init__(self, rules: Sequence[Necessary]) -> None:
         leaves = [list(_record_leaves(rule)) for rule in rules]
         paths = {path for found in leaves for leaf in found for path in paths_of(leaf)}
         usable = without_prefixes(filter(can_decode, paths))
@@ -77,12 +72,11 @@ class Shape:
         self.always = tuple(number for number, found in enumerate(every) if found is None)
         used = {witness.path for found in every for witness in found or ()} - {ANYWHERE}
         self.keys = _key_paths(leaves, usable)
-        self._usable, self._more = usable, more
-        self.values = tuple(sorted((used | more & usable).difference(self.keys)))
+        self.values = tuple(sorted(used.difference(self.keys)))
         self.paths = tuple(sorted(used))
-        together = (leaf for found in leaves for leaf in found)
-        self.kinds = kinds_of(together, {*self.keys, *self.values})
-        self._leaves = leaves
+        self._leaves, self._usable = leaves, usable
+        self._more: frozenset[str] = frozenset()
+        self.kinds = self._kinds({*self.keys, *self.values})
         self._by_path: dict[str, list[tuple[Witness, int]]] = {}
         for number, found in enumerate(every):
             for witness in found or ():
@@ -92,7 +86,16 @@ class Shape:
         """Return the shape where these paths too are read of every event, this one if it is so."""
         known = frozenset(self.keys).union(self.values)
         new = sorted((wanted & self._usable) - known)[: _MAX_MORE - len(self._more)]
-        return Shape(self.rules, self._more.union(new)) if new else self
+        if not new:
+            return self
+        wider = copy(self)
+        wider._more = self._more.union(new)
+        wider.values = tuple(sorted({*self.values, *new}))
+        wider.kinds = self._kinds({*self.keys, *wider.values})
+        return wider
+
+    def _kinds(self, paths: Iterable[str]) -> dict[str, Kind]:
+        return kinds_of((leaf for found in self._leaves for leaf in found), paths)
 
     def of_path(self, path: str) -> list[tuple[Witness, int]]:
         """Return the witnesses at one path with the number of their rule."""

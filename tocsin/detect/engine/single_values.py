@@ -1,6 +1,6 @@
 """Which tests of one field a value passes: all that counts of the value for any rule."""
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 
 from msgspec import UNSET
 
@@ -38,7 +38,8 @@ class HitClasses:
             witnesses += [(witness, len(decided)) for witness in found or ()]
             decided.append(test)
         self.tests = frozenset(decided)
-        self._checks = [check_of(test) for test in decided]
+        self._tests = decided
+        self._checks: dict[int, Callable[[object], bool]] = {}
         # It is asked about new values only; what it says is remembered here.
         self._index = FieldIndex(witnesses, Allowance(0))
         self._remembered: Memory[object, Hashable] = Memory(self._find, size_of, allowance)
@@ -77,4 +78,11 @@ class HitClasses:
 
     def _passed(self, value: object, speaking: Sequence[int]) -> Hashable:
         tried = (*speaking, *self._always)
-        return tuple(number for number in tried if self._checks[number](value))
+        return tuple(number for number in tried if self._check(number)(value))
+
+    def _check(self, number: int) -> Callable[[object], bool]:
+        """Return a test as a function, made when a value first needs it."""
+        check = self._checks.get(number)
+        if check is None:
+            check = self._checks[number] = check_of(self._tests[number])
+        return check
