@@ -162,30 +162,33 @@ def temporal(kind="temporal", rules="[a, b, c]", more=""):
     return f"type: {kind}\nrules: {rules}\ngroup-by: [user]\ntimespan: 5m\n{more}"
 
 
+TEMPORAL = [
+    ("", "abc", [0, 1, 2]),
+    ("", "cab", [0, 1, 2]),
+    ("", "aab", []),
+    ("", "abac", [0, 1, 2, 3]),
+    ("condition: {gte: 2}", "ab", [0, 1]),
+    ("condition: {gte: 2}", "aa", []),
+    ("condition: {gt: 2}", "abc", [0, 1, 2]),
+    ("condition: {lt: 2}", "aa", [0, 1]),
+    ("condition: {lt: 2}", "ab", []),
+    ("condition: {eq: 2}", "aba", [0, 1, 2]),
+    ("condition: {eq: 2}", "abc", []),
+    ("condition: a and b and c", "cba", [0, 1, 2]),
+    ("condition: a and (b or c)", "ac", [0, 1]),
+    ("condition: a and (b or c)", "bc", []),
+    ("condition: (a or b) and not c", "ab", [0, 1]),
+    ("condition: (a or b) and not c", "abc", []),
+    ("condition: a and not (b or c)", "aa", [0, 1]),
+    ("condition: a and not (b or c)", "ac", []),
+]
+
+
 @pytest.mark.parametrize(
     ("more", "events", "expected"),
-    [
-        ("", "abc", [0, 1, 2]),
-        ("", "cab", [0, 1, 2]),
-        ("", "aab", []),
-        ("", "abac", [0, 1, 2, 3]),
-        ("condition: {gte: 2}", "ab", [0, 1]),
-        ("condition: {gte: 2}", "aa", []),
-        ("condition: {gt: 2}", "abc", [0, 1, 2]),
-        ("condition: {lt: 2}", "aa", [0, 1]),
-        ("condition: {lt: 2}", "ab", []),
-        ("condition: {eq: 2}", "aba", [0, 1, 2]),
-        ("condition: {eq: 2}", "abc", []),
-        ("condition: a and b and c", "cba", [0, 1, 2]),
-        ("condition: a and (b or c)", "ac", [0, 1]),
-        ("condition: a and (b or c)", "bc", []),
-        ("condition: (a or b) and not c", "ab", [0, 1]),
-        ("condition: (a or b) and not c", "abc", []),
-        ("condition: a and not (b or c)", "aa", [0, 1]),
-        ("condition: a and not (b or c)", "ac", []),
-    ],
+    TEMPORAL,
 )
-def test_temporal(more, events, expected):
+def test_temporal_takes_rules_in_any_order(more, events, expected):
     assert numbers(told(temporal(more=more), *enumerate(events))) == expected
 
 
@@ -245,37 +248,40 @@ def test_one_event_may_fulfill_two_rules_in_any_order():
 
 
 # Sections "Value Sum", "Value Average", "Value Percentile"; median as pySigma has it.
+METRICS = [
+    ("value_sum", "{field: n, gt: 10}", (5, 5), []),
+    ("value_sum", "{field: n, gt: 10}", (5, "6"), [0, 1]),
+    ("value_sum", "{field: n, gte: 1.5}", (0.5, 1.0), [0, 1]),
+    ("value_sum", "{field: n, gt: 10}", (20, -15), [0]),
+    ("value_sum", "{field: n, gt: 10}", (-15, 20), []),
+    ("value_sum", "{field: n, gt: 10}", ("x", 11), [0, 1]),
+    ("value_sum", "{field: n, gt: 10}", ([6, 5],), [0]),
+    ("value_sum", "{field: n, lt: 10}", (4, 5), [0, 1]),
+    ("value_sum", "{field: n, lt: 10}", (4, 6), []),
+    ("value_sum", "{field: n, eq: 9}", (4, 5), [0, 1]),
+    ("value_sum", "{field: n, gt: -5}", (-9,), []),
+    ("value_avg", "{field: n, gt: 4}", (1, 9), [0, 1]),
+    ("value_avg", "{field: n, gt: 5}", (1, 9), []),
+    ("value_avg", "{field: n, lte: 5}", (1, 9), [0, 1]),
+    ("value_avg", "{field: n, gt: 4}", ("x",), []),
+    ("value_median", "{field: n, gte: 5}", (1, 5, 9), [0, 1, 2]),
+    ("value_median", "{field: n, gt: 5}", (1, 5, 9), []),
+    ("value_median", "{field: n, eq: 3}", (1, 5), [0, 1]),
+    ("value_percentile", "{field: n, percentile: 100, gte: 9}", (1, 5, 9), [0, 1, 2]),
+    ("value_percentile", "{field: n, percentile: 0, gte: 2}", (1, 5, 9), []),
+    ("value_percentile", "{field: n, percentile: 50, eq: 5}", (1, 5, 9), [0, 1, 2]),
+    ("value_percentile", "{field: n, percentile: 75, eq: 7}", (1, 5, 9), [0, 1, 2]),
+    ("value_percentile", "{field: n, lte: 25}", ("x", "y", "y", "y"), [0]),
+    ("value_percentile", "{field: n, lte: 24}", ("x", "y", "y", "y"), []),
+    ("value_percentile", "{field: n, gte: 75}", ("x", "y", "y", "y"), [1, 2, 3]),
+]
+
+
 @pytest.mark.parametrize(
     ("kind", "condition", "values", "expected"),
-    [
-        ("value_sum", "{field: n, gt: 10}", (5, 5), []),
-        ("value_sum", "{field: n, gt: 10}", (5, "6"), [0, 1]),
-        ("value_sum", "{field: n, gte: 1.5}", (0.5, 1.0), [0, 1]),
-        ("value_sum", "{field: n, gt: 10}", (20, -15), [0]),
-        ("value_sum", "{field: n, gt: 10}", (-15, 20), []),
-        ("value_sum", "{field: n, gt: 10}", ("x", 11), [0, 1]),
-        ("value_sum", "{field: n, gt: 10}", ([6, 5],), [0]),
-        ("value_sum", "{field: n, lt: 10}", (4, 5), [0, 1]),
-        ("value_sum", "{field: n, lt: 10}", (4, 6), []),
-        ("value_sum", "{field: n, eq: 9}", (4, 5), [0, 1]),
-        ("value_sum", "{field: n, gt: -5}", (-9,), []),
-        ("value_avg", "{field: n, gt: 4}", (1, 9), [0, 1]),
-        ("value_avg", "{field: n, gt: 5}", (1, 9), []),
-        ("value_avg", "{field: n, lte: 5}", (1, 9), [0, 1]),
-        ("value_avg", "{field: n, gt: 4}", ("x",), []),
-        ("value_median", "{field: n, gte: 5}", (1, 5, 9), [0, 1, 2]),
-        ("value_median", "{field: n, gt: 5}", (1, 5, 9), []),
-        ("value_median", "{field: n, eq: 3}", (1, 5), [0, 1]),
-        ("value_percentile", "{field: n, percentile: 100, gte: 9}", (1, 5, 9), [0, 1, 2]),
-        ("value_percentile", "{field: n, percentile: 0, gte: 2}", (1, 5, 9), []),
-        ("value_percentile", "{field: n, percentile: 50, eq: 5}", (1, 5, 9), [0, 1, 2]),
-        ("value_percentile", "{field: n, percentile: 75, eq: 7}", (1, 5, 9), [0, 1, 2]),
-        ("value_percentile", "{field: n, lte: 25}", ("x", "y", "y", "y"), [0]),
-        ("value_percentile", "{field: n, lte: 24}", ("x", "y", "y", "y"), []),
-        ("value_percentile", "{field: n, gte: 75}", ("x", "y", "y", "y"), [1, 2, 3]),
-    ],
+    METRICS,
 )
-def test_metrics(kind, condition, values, expected):
+def test_numbers_are_added_up_and_compared(kind, condition, values, expected):
     events = [(at / 2, A, {"n": value}) for at, value in enumerate(values)]
 
     assert numbers(told(counting(condition, kind=kind), *events)) == expected
