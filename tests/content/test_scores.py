@@ -8,8 +8,8 @@ from tests.content.detection import MORNING, attack_tactics
 from tocsin.collect.demo_story import load_story
 from tocsin.run import content
 
-FEWEST_ATTACKS = 30
-MOST_ON_BENIGN = 2
+FEWEST_ATTACKS = 32
+MOST_ON_BENIGN = 0
 MOST_ON_BACKGROUND = 5
 
 

@@ -181,8 +181,12 @@ def _ground(choice: RuleChoice, settings: Settings, company: str) -> _Ground:
 
 
 def _company(folder: Path) -> str:
-    root = folder if folder.is_dir() else folder.parent
-    return content.read_text(root / COMPANY) if (root / COMPANY).is_file() else ""
+    """Return the text of the company beside the attacks or above them; empty for none."""
+    root = folder.resolve() if folder.is_dir() else folder.resolve().parent
+    for path in (root / COMPANY, root.parent / COMPANY):
+        if path.is_file():
+            return content.read_text(path)
+    return ""
 
 
 def _own_company() -> str:
