@@ -12,6 +12,8 @@ from tests.content.detection import Shipped, rule_file
 from tocsin import detect
 from tocsin.run import content, rule_work, wiring
 
+pytestmark = pytest.mark.slow
+
 LOADED = wiring.load_rules(wiring.RuleChoice())
 CORRELATIONS = [rule for rule in LOADED.rules if rule.kind == "Correlation"]
 EVENT_RULES = [rule for rule in LOADED.rules if rule.kind != "Correlation"]
