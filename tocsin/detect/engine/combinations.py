@@ -6,6 +6,7 @@ that nobody has seen before cost little.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
 
 from tocsin.conditions.tree import Exists, Field, Leaf
 from tocsin.detect.engine.checks import CanDecide, Checks
@@ -19,6 +20,14 @@ from tocsin.detect.engine.single_values import HitClasses
 _SOME = 32
 
 
+@dataclass(frozen=True, slots=True)
+class FieldsRead:
+    """What is known of values whatever else is read: by path, the witnesses and the hit classes."""
+
+    indexes: Mapping[str, FieldIndex]
+    classes: Mapping[str, HitClasses]
+
+
 class Combinations:
     """What combinations of values say; remembers them, so it is for one thread."""
 
@@ -26,17 +35,13 @@ class Combinations:
         self,
         shape: Shape,
         heads: Heads,
-        indexes: Mapping[str, FieldIndex],
+        read: FieldsRead,
         looks: Looks,
-        allowances: tuple[Allowance, Allowance],
+        answers: Allowance,
     ) -> None:
-        answers, values = allowances
         self._together = heads.together(shape.keys)
         self._always, self._looks = shape.always, looks
-        fields = {
-            path: _IndexedField(path, shape, heads, indexes.get(path), values)
-            for path in (*shape.keys, *shape.values)
-        }
+        fields = {path: _IndexedField(path, heads, read) for path in (*shape.keys, *shape.values)}
         self._keys = [fields[path] for path in shape.keys]
         self._values = [fields[path] for path in shape.values]
         self._checks = Checks(shape.rules, heads, _decides(fields))
@@ -83,12 +88,10 @@ class Combinations:
 class _IndexedField:
     """One of the fields that the engine reads of every event."""
 
-    def __init__(
-        self, path: str, shape: Shape, heads: Heads, index: FieldIndex | None, allowance: Allowance
-    ) -> None:
+    def __init__(self, path: str, heads: Heads, read: FieldsRead) -> None:
         self.value: Getter = heads.value(path)
-        self.classes = HitClasses(shape.tests_at(path), allowance)
-        self._is_there, self._index = heads.presence(path), index
+        self.classes = read.classes[path]
+        self._is_there, self._index = heads.presence(path), read.indexes.get(path)
 
     def numbers(self, head: object) -> Numbers:
         """Return the rules that the value speaks for."""

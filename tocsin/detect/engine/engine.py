@@ -10,12 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tocsin.conditions import lookup
-from tocsin.detect.engine.combinations import Combinations
+from tocsin.detect.engine.combinations import Combinations, FieldsRead
 from tocsin.detect.engine.field_index import FieldIndex, Numbers
 from tocsin.detect.engine.heads import Heads
 from tocsin.detect.engine.looks import NOTHING, Answer, Looks, SecondLook, gathered
 from tocsin.detect.engine.memory import Allowance, Memory
 from tocsin.detect.engine.shape import Necessary, Shape
+from tocsin.detect.engine.single_values import HitClasses
 from tocsin.detect.engine.witnesses import ANYWHERE
 
 _CHUNK = 1_024
@@ -69,7 +70,16 @@ class Engine:
     def __init__(self, rules: Sequence[Necessary]) -> None:
         self._rules = tuple(rules)
         self._inexact = tuple(number for number, rule in enumerate(rules) if not rule.is_exact)
-        self._build(Shape(rules))
+        shape = Shape(rules)
+        self._of_values = Allowance(_FOR_VALUES)
+        self._indexes = {
+            path: FieldIndex(shape.of_path(path), self._of_values) for path in shape.paths
+        }
+        anywhere = shape.of_path(ANYWHERE)
+        self._anywhere_rules = tuple({number for _, number in anywhere})
+        self._anywhere = FieldIndex(anywhere, self._of_values)
+        self._classes: dict[str, HitClasses] = {}
+        self._build(shape)
         self._events = 0
         self._pause = self._paused = 0
 
@@ -79,14 +89,14 @@ class Engine:
         self._heads = Heads(shape.kinds)
         self.decode = self._heads.decode
         self._empty = self.decode("{}")
-        self.allowances = answers, values = Allowance(_FOR_ANSWERS), Allowance(_FOR_VALUES)
-        self._indexes = {path: FieldIndex(shape.of_path(path), values) for path in shape.paths}
-        anywhere = shape.of_path(ANYWHERE)
-        self._anywhere_rules = tuple({number for _, number in anywhere})
-        self._anywhere = FieldIndex(anywhere, values)
+        answers = Allowance(_FOR_ANSWERS)
+        self.allowances = answers, self._of_values
+        for path in (*shape.keys, *shape.values):
+            if path not in self._classes:
+                self._classes[path] = HitClasses(shape.tests_at(path), self._of_values)
         self._looks = Looks(shape.rules, answers)
         self._combinations = Combinations(
-            shape, self._heads, self._indexes, self._looks, self.allowances
+            shape, self._heads, FieldsRead(self._indexes, self._classes), self._looks, answers
         )
         self._seen: Memory[object, Answer] = Memory(self._of_head, self._heads.size, answers)
 
