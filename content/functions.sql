@@ -28,3 +28,70 @@ CREATE MACRO utc(value) AS try_cast(try_cast(value as timestamptz) as timestamp)
 -- Parts of an Amazon resource name: arn:partition:service:region:account:resource.
 CREATE MACRO arn_account(arn) AS nullif(split_part(arn, ':', 5), '');
 CREATE MACRO arn_name(arn) AS nullif(regexp_extract(arn, '([^/:]*)$', 1), '');
+
+-- Seconds since 1970, with a fraction, as a time; null where the text is no number or too far away.
+CREATE MACRO epoch_time(value) AS
+  case when try_cast(value as double) between -62135596800 and 253402300799
+  then make_timestamp(cast(round(try_cast(value as double) * 1000000) as bigint)) end;
+
+-- Whether an address is of one's own network: private, link-local, loopback or unique local.
+CREATE MACRO is_private(value) AS
+  regexp_matches(value, '^(10\.|127\.|192\.168\.|169\.254\.|172\.(1[6-9]|2\d|3[01])\.|[Ff][CcDd]|[Ff][Ee][89AaBb]|::1$)');
+
+-- The way of a connection as OCSF numbers it: 1 in, 2 out, 3 between machines of one's own, 0 unknown.
+CREATE MACRO direction_id(src, dst) AS
+  case when src is null or dst is null then 0
+  when is_private(src) and is_private(dst) then 3
+  when is_private(src) then 2 when is_private(dst) then 1 else 0 end;
+
+CREATE MACRO direction(src, dst) AS
+  case direction_id(src, dst) when 1 then 'Inbound' when 2 then 'Outbound' when 3 then 'Lateral' else 'Unknown' end;
+
+-- The number of a protocol of IP by its name.
+CREATE MACRO protocol_num(value) AS
+  case lower(value) when 'icmp' then 1 when 'igmp' then 2 when 'tcp' then 6 when 'udp' then 17
+  when 'gre' then 47 when 'esp' then 50 when 'ipv6-icmp' then 58 when 'icmp6' then 58 when 'icmpv6' then 58 when 'sctp' then 132 end;
+
+-- The version of IP that an address is of, as OCSF numbers it.
+CREATE MACRO ip_version(value) AS
+  case when is_ipv4(value) then 4 when is_ipv6(value) then 6 else 0 end;
+
+-- The code of a DNS answer by its name, as OCSF numbers it (RFC 6895).
+CREATE MACRO rcode_id(value) AS
+  case upper(value) when 'NOERROR' then 0 when 'FORMERR' then 1 when 'SERVFAIL' then 2 when 'NXDOMAIN' then 3
+  when 'NOTIMP' then 4 when 'REFUSED' then 5 when 'YXDOMAIN' then 6 when 'YXRRSET' then 7 when 'NXRRSET' then 8
+  when 'NOTAUTH' then 9 when 'NOTZONE' then 10 else 99 end;
+
+-- The last part of a path in either style of writing it.
+CREATE MACRO file_name(value) AS nullif(regexp_extract(value, '([^/\\]*)[/\\]*$', 1), '');
+
+-- A hash as OCSF writes it, null where there is none.
+CREATE MACRO fingerprint(kind_id, kind, hash) AS
+  case when nullif(hash, '') is not null then {algorithm_id: kind_id, algorithm: kind, value: hash} end;
+
+-- What OCSF has a form for, null where the wire carried something else.
+CREATE MACRO http_method(value) AS
+  case when upper(value) in ('OPTIONS', 'GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'TRACE', 'CONNECT', 'PATCH') then upper(value) end;
+
+CREATE MACRO mac_address(value) AS
+  case when regexp_full_match(value, '([0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}') then value end;
+
+CREATE MACRO email_address(value) AS
+  case when regexp_full_match(regexp_extract(value, '([^<> ]+@[^<> ]+)', 1), '[a-zA-Z0-9!#$%&''*+/=?^_`{|}~.-]+@[a-zA-Z0-9-]+\.[a-zA-Z0-9.-]+')
+  then regexp_extract(value, '([^<> ]+@[^<> ]+)', 1) end;
+
+-- A member of a Google Cloud policy without its kind: user:alice@example.org, and of a federated
+-- principal its subject.
+CREATE MACRO gcp_member(member) AS
+  case when regexp_matches(member, '^principal(Set)?:') then regexp_extract(member, '([^/]+)$', 1)
+  else nullif(regexp_replace(member, '^(deleted:)?(user|serviceAccount|group|domain|project(Owner|Editor|Viewer)):', ''), '') end;
+
+-- The names of Google's status codes.
+-- https://github.com/googleapis/googleapis/blob/master/google/rpc/code.proto
+CREATE MACRO rpc_status(code) AS
+  case code when 1 then 'CANCELLED' when 2 then 'UNKNOWN' when 3 then 'INVALID_ARGUMENT'
+  when 4 then 'DEADLINE_EXCEEDED' when 5 then 'NOT_FOUND' when 6 then 'ALREADY_EXISTS'
+  when 7 then 'PERMISSION_DENIED' when 8 then 'RESOURCE_EXHAUSTED' when 9 then 'FAILED_PRECONDITION'
+  when 10 then 'ABORTED' when 11 then 'OUT_OF_RANGE' when 12 then 'UNIMPLEMENTED'
+  when 13 then 'INTERNAL' when 14 then 'UNAVAILABLE' when 15 then 'DATA_LOSS'
+  when 16 then 'UNAUTHENTICATED' else code::varchar end;

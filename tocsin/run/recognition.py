@@ -53,9 +53,13 @@ def _fit(paths: Sequence[str], mapping: normalize.Mapping) -> Fit:
 
 
 def mapping_fit(mapping: normalize.Mapping, sample: RawBatch) -> float:
-    """Return the share of sample records that become events with an operation."""
+    """Return the share of sample records that become events with an operation or a native kind."""
     events = normalize.apply(mapping, sample).events
+    telling = {"api": "operation", "metadata": "event_code"}
+    columns = [name for name in telling if name in events.column_names]
     told = sum(
-        1 for row in events.select(["api"]).to_pylist() if (row["api"] or {}).get("operation")
+        1
+        for row in events.select(columns).to_pylist()
+        if any((row[name] or {}).get(telling[name]) for name in columns)
     )
     return told / max(int(sample.records.num_rows), 1)

@@ -1,0 +1,141 @@
+"""Sources of the network: recorded data, and whatever the wire may carry, give valid events."""
+
+import gzip
+import json
+
+import pytest
+
+from tests.normalize.ocsf_schema import problems
+from tests.normalize.records import batch, events, normalized, shipped
+from tests.normalize.test_conservation import ODD, confused, full, paths
+from tocsin.conditions import lookup
+from tocsin.normalize import apply, overlay, unwrap
+from tocsin.ocsf.output import event_json
+
+SOURCES = ("suricata.eve",)
+
+
+@pytest.fixture(scope="module", params=SOURCES)
+def mapping(request):
+    return shipped(request.param)
+
+
+@pytest.fixture(scope="module")
+def suricata():
+    return shipped("suricata.eve")
+
+
+def of(mapping, *parts):
+    """Return the events of recorded files, every record of which must become one."""
+    found = []
+    for path in parts:
+        payload = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        raws = [raw for _, raw in unwrap(payload, mapping.unwrap).records]
+        became = apply(mapping, batch(mapping.source, raws))
+        assert became.rejects.num_rows == 0, (path, became.rejects.column("reason").to_pylist())
+        found += [event_json(row) for row in became.events.to_pylist()]
+    return found
+
+
+def test_every_sample_is_a_valid_event(mapping):
+    for sample in mapping.samples:
+        [found] = events(mapping, overlay(mapping.example, sample.record))
+
+        assert problems(found) == [], sample.name
+        assert found["class_uid"] != 0
+        assert found["metadata"]["event_code"]
+
+
+def test_ends_ways_and_amounts_come_from_the_example(mapping):
+    [found] = events(mapping, mapping.example)
+
+    for path in ("src_endpoint.ip", "src_endpoint.port", "dst_endpoint.ip", "dst_endpoint.port"):
+        assert lookup(found, path)
+    for path in ("connection_info.direction", "connection_info.protocol_num", "traffic.bytes"):
+        assert lookup(found, path)
+    values = {one["value"] for one in found["observables"]}
+    assert {found["src_endpoint"]["ip"], found["dst_endpoint"]["ip"]} <= values
+
+
+@pytest.mark.parametrize("complete", [False, True])
+def test_confusion_of_types_anywhere_loses_no_record(mapping, complete):
+    bases = [overlay(mapping.example, sample.record) for sample in mapping.samples]
+    if complete:
+        kinds = {
+            kind: base[kind] for base in bases for kind in ("event_type", "_path") if kind in base
+        }
+        bases = [full(mapping) | kinds]
+    for base in bases:
+        records = [confused(base, path, odd) for path in paths(base) for odd in ODD]
+
+        found = normalized(mapping, *records)
+
+        assert found.events.num_rows + found.rejects.num_rows == len(records)
+        codes = {reason.split(":")[0] for reason in found.rejects.column("reason").to_pylist()}
+        assert codes <= {"bad_time", "unrecognized"}
+        wrong = [problems(event_json(row)) for row in found.events.to_pylist()[::7]]
+        assert [problem for problem in wrong if problem] == []
+
+
+@pytest.mark.parametrize(
+    ("src", "dst", "direction"),
+    [
+        ("10.1.2.3", "192.168.0.9", "Lateral"),
+        ("10.1.2.3", "203.0.113.9", "Outbound"),
+        ("203.0.113.9", "172.31.255.1", "Inbound"),
+        ("203.0.113.9", "172.32.0.1", "Unknown"),
+        ("fd00::1", "2001:db8::1", "Outbound"),
+        ("fe80::1", "fd00::2", "Lateral"),
+        ("not an address", "10.0.0.1", "Unknown"),
+    ],
+)
+def test_the_way_follows_from_whose_addresses_they_are(suricata, src, dst, direction):
+    [found] = events(suricata, {**suricata.example, "src_ip": src, "dest_ip": dst})
+
+    assert found["connection_info"]["direction"] == direction
+    assert problems(found) == []
+
+
+@pytest.mark.parametrize(
+    ("flow", "tcp", "activity", "status"),
+    [
+        ({"state": "closed"}, {}, "Close", "Success"),
+        ({"state": "established"}, {}, "Traffic", "Success"),
+        ({"state": "new"}, {}, "Fail", "Failure"),
+        ({"state": "closed"}, {"rst": True}, "Reset", "Success"),
+    ],
+)
+def test_a_flow_says_how_it_ended(suricata, flow, tcp, activity, status):
+    [found] = events(suricata, {**suricata.example, "flow": flow, "tcp": tcp})
+
+    assert (found["activity_name"], found["status"]) == (activity, status)
+
+
+@pytest.mark.parametrize(
+    ("severity", "expected"),
+    [(1, "High"), (2, "Medium"), (3, "Low"), (4, "Informational"), (255, "Informational")],
+)
+def test_the_severity_of_an_alert_is_that_of_its_class(suricata, severity, expected):
+    alert = {"signature": "LOCAL", "signature_id": 1, "severity": severity, "action": "allowed"}
+
+    [found] = events(suricata, {**suricata.example, "event_type": "alert", "alert": alert})
+
+    assert (found["class_name"], found["severity"]) == ("Detection Finding", expected)
+
+
+@pytest.mark.corpora
+def test_recorded_alerts_are_findings_with_their_ends(corpora, suricata):
+    files = sorted((corpora / "suricata-sample").glob("samples/*/alerts-only.json"))
+    found = of(suricata, *files)
+    records = [record for path in files for record in json.loads(path.read_bytes())]
+    invalid = [wrong for wrong in map(problems, found) if wrong]
+
+    assert len(found) == len(records) == 548
+    assert len(invalid) <= 0.02 * len(found), invalid[:3]
+    for record, event in zip(records, found, strict=True):
+        [evidence] = event["evidences"]
+        assert event["class_name"] == "Detection Finding"
+        assert event["finding_info"]["title"] == record["alert"]["signature"]
+        assert evidence["src_endpoint"]["ip"] == record["src_ip"]
+        assert evidence["dst_endpoint"].get("port") == record.get("dest_port")
+    assert {event["severity"] for event in found} == {"High", "Medium", "Low"}
