@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import blake2b
 from struct import Struct
+from typing import NamedTuple
 
 import duckdb
 import pyarrow as pa
@@ -19,6 +20,7 @@ from tocsin.normalize.enumerations import class_columns, named
 from tocsin.normalize.limits import RefusedError, examine
 from tocsin.normalize.mapping import Mapping
 from tocsin.normalize.observables import observables
+from tocsin.normalize.reporting import reported
 from tocsin.ocsf import RawBatch, classes, identifiers, schemas
 
 KEPT_REJECT_BYTES = 64 << 10
@@ -34,11 +36,12 @@ _LATEST = pa.scalar(86_400_000_000, pa.duration("us"))
 
 @dataclass(frozen=True, slots=True)
 class Normalized:
-    """What became of a batch; events, findings, resources and rejects together are its records.
+    """What became of a batch; events, resources and rejects together are its records.
 
     Attributes:
         events: `ocsf.schemas.EVENT_COLUMNS` and the OCSF attributes of the mapping.
-        findings: rows of `ocsf.schemas.FINDINGS`, for sources that give findings.
+        findings: rows of `ocsf.schemas.FINDINGS`, for sources that give findings; each names the
+            one event that it rests on.
         resources: rows of `ocsf.schemas.RESOURCES`, for sources that describe things.
         rejects: rows of `ocsf.schemas.REJECTS`; `reason` starts with a stable code: `empty`,
             `not_utf8`, `not_json`, `not_object`, `too_large`, `too_deep`, `too_many_values`,
@@ -60,22 +63,32 @@ def apply(mapping: Mapping, batch: RawBatch) -> Normalized:
     receipt, and then it is `skewed`. `batch.rejects` are not looked at.
 
     Returns:
-        Events in the order of the records, and rejects. Findings and resources are empty: no
+        Events in the order of the records, findings in theirs, and rejects. Resources are empty: no
         mapping gives them yet.
     """
     parts = list(_parts(mapping, batch))
     return Normalized(
-        events=pa.concat_tables([mapping.schema.empty_table(), *(events for events, _ in parts)]),
-        findings=schemas.FINDINGS.empty_table(),
+        events=pa.concat_tables([mapping.schema.empty_table(), *(part.events for part in parts)]),
+        findings=pa.concat_tables(
+            [schemas.FINDINGS.empty_table(), *(part.findings for part in parts)]
+        ),
         resources=schemas.RESOURCES.empty_table(),
         rejects=pa.concat_tables(
-            [schemas.REJECTS.empty_table(), *(rejects for _, rejects in parts)]
+            [schemas.REJECTS.empty_table(), *(part.rejects for part in parts)]
         ),
     )
 
 
-def _parts(mapping: Mapping, batch: RawBatch) -> Iterator[tuple[pa.Table, pa.Table]]:
-    """Give the events and rejects of each slice.
+class _Part(NamedTuple):
+    """What became of one slice."""
+
+    events: pa.Table
+    findings: pa.Table
+    rejects: pa.Table
+
+
+def _parts(mapping: Mapping, batch: RawBatch) -> Iterator[_Part]:
+    """Give what became of each slice.
 
     While the database works on one slice, which needs no Python, the next one is examined: a long
     batch uses two cores. The result is the same as one after the other.
@@ -144,10 +157,15 @@ class _Slice:
         with self._mapping.engine() as engine:
             return pa.concat_tables(self._run(engine, feed)).combine_chunks()
 
-    def finished(self, rows: pa.Table) -> tuple[pa.Table, pa.Table]:
-        """Return the events and the rejects of what the statement gave."""
+    def finished(self, rows: pa.Table) -> _Part:
+        """Return the events, findings and rejects of what the statement gave."""
         ordered = rows if _in_order(rows) else rows.sort_by("row number")
-        return self._events(self._without_rejects(ordered)), self._rejects()
+        kept = self._without_rejects(ordered)
+        events, reporting = self._events(kept), self._mapping.reporting
+        findings = (
+            reported(reporting, events, kept) if reporting else schemas.FINDINGS.empty_table()
+        )
+        return _Part(events, findings, self._rejects())
 
     def _run(self, engine: Engine, feed: pa.Table) -> list[pa.Table]:
         try:

@@ -23,6 +23,7 @@ from tocsin.normalize.expressions import (
     parse,
 )
 from tocsin.normalize.observables import check_observables
+from tocsin.normalize.reporting import ENTITIES, GROUP
 from tocsin.normalize.targets import Target, resolve, sql_type
 from tocsin.ocsf import classes
 
@@ -219,9 +220,18 @@ class _Compiler:
             f'{self._activity()} AS "activity text"',
             f'{self._named("severity", classes.severities())} AS "severity text"',
             f'{self._named("status", classes.statuses())} AS "status text"',
+            *self._findings(),
             *(f'{sql} AS "{name}"' for name, sql in _structs(leaves).items()),
         ]
         return f"SELECT {', '.join(columns)} FROM ({layer})"
+
+    def _findings(self) -> Iterator[str]:
+        """Yield the columns that only findings have."""
+        part = self._definition.finding
+        if part:
+            group = self._check(part.group).sql if part.group else "NULL"
+            yield f'{self._check(part.entities).sql} AS "{ENTITIES}"'
+            yield f'TRY_CAST({group} AS VARCHAR) AS "{GROUP}"'
 
     def _activity(self) -> str:
         whens = ""
@@ -322,6 +332,10 @@ def _all_written(definition: Definition) -> Iterator[Written]:
             yield part.when
         yield part.activity
         yield from part.event.values()
+    if definition.finding:
+        yield definition.finding.entities
+        if definition.finding.group:
+            yield definition.finding.group
 
 
 def _json_structure(structure: Structure) -> object:

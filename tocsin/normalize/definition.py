@@ -3,8 +3,10 @@
 Nothing is compiled here; what the parts may say is checked in `compiling`.
 """
 
+import re
 from collections.abc import Mapping as Map
 from dataclasses import dataclass
+from datetime import timedelta
 
 from tocsin.errors import ContentError, Location, MappingError
 from tocsin.normalize.expressions import Structure, Written
@@ -25,10 +27,12 @@ so that a broken one is told from a missing one."""
 
 _KEYS = frozenset(
     ("source", "product", "profiles", "record", "unwrap", "accept", "uid", "time", "derived")
-    + ("event", "classes", "observables", "trust", "example", "samples")
+    + ("event", "classes", "finding", "observables", "trust", "example", "samples")
 )
 _REQUIRED = ("source", "product", "record", "uid", "time", "event", "classes", "example")
 _LABELS = ("provider", "agent")
+_PERIOD = re.compile(r"([1-9]\d{0,3})([mhd])")
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,23 @@ class ClassPart:
     activity: Written
     event: Map[str, Written]
     location: Location
+
+
+@dataclass(frozen=True, slots=True)
+class FindingPart:
+    """The key `finding`: events of finding classes are findings of their own.
+
+    Attributes:
+        entities: a list of type, uid and name; the first with a uid is whom the finding concerns,
+            the others are its links.
+        group: records with the same text are one finding, `None` for `finding_info.uid`.
+        period: within which they are, adding up; `None` where the source keeps its findings and
+            `count` is its total.
+    """
+
+    entities: Written
+    group: Written | None
+    period: timedelta | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +97,7 @@ class Definition:
     derived: Map[str, Written]
     event: Map[str, Written]
     classes: tuple[ClassPart, ...]
+    finding: FindingPart | None
     observables: tuple[Written, ...]
     trust: Map[str, str]
     example: Map[str, object]
@@ -126,6 +148,7 @@ class _Reader:
             derived=self._expressions(root.get("derived", {}), ("derived",)),
             event=self._expressions(root["event"], ("event",)),
             classes=self._classes(root["classes"]),
+            finding=self._finding(root["finding"]) if "finding" in root else None,
             observables=tuple(
                 Written(path, self._at("observables", index))
                 for index, path in enumerate(
@@ -190,6 +213,25 @@ class _Reader:
             event=self._expressions(entry.get("event", {}), (*path, "event")),
             location=self._at(*path, "class"),
         )
+
+    def _finding(self, value: object) -> FindingPart:
+        path: Path = ("finding",)
+        entry = self._mapping(value, path)
+        unknown = sorted(set(entry) - {"entities", "group", "period"})
+        if unknown or "entities" not in entry:
+            raise self._error("`finding` has `entities`, `group` and `period`", *path, *unknown[:1])
+        group = entry.get("group")
+        return FindingPart(
+            entities=self._written(entry["entities"], (*path, "entities")),
+            group=None if group is None else self._written(group, (*path, "group")),
+            period=self._period(entry["period"]) if "period" in entry else None,
+        )
+
+    def _period(self, value: object) -> timedelta:
+        found = _PERIOD.fullmatch(value) if isinstance(value, str) else None
+        if found is None:
+            raise self._error("a period is a number and m, h or d, such as 1h", "finding", "period")
+        return timedelta(**{_UNITS[found[2]]: int(found[1])})
 
     def _trust(self, value: object, record: Map[str, Structure]) -> Map[str, str]:
         labels: dict[str, str] = {}
@@ -273,15 +315,22 @@ class _Reader:
 
 
 def is_declared(record: Map[str, Structure], path: str) -> bool:
-    """Say whether `path` leads to a declared field, through lists without naming their index."""
-    inside: Structure = dict(record)
-    for name in path.split("."):
-        while isinstance(inside, list):
-            inside = inside[0]
-        if not isinstance(inside, dict) or name not in inside:
-            return False
-        inside = inside[name]
-    return True
+    """Say whether `path` leads to a declared field, through lists without naming their index.
+
+    The name of a field may hold dots itself (`id.orig_h`).
+    """
+    return _leads(dict(record), path.split("."))
+
+
+def _leads(inside: Structure, names: list[str]) -> bool:
+    while isinstance(inside, list):
+        inside = inside[0]
+    if not names:
+        return True
+    if not isinstance(inside, dict):
+        return False
+    heads = ((".".join(names[:length]), length) for length in range(1, len(names) + 1))
+    return any(head in inside and _leads(inside[head], names[length:]) for head, length in heads)
 
 
 def _named(path: Path) -> str:

@@ -12,15 +12,18 @@ import pyarrow as pa
 from tocsin.errors import Location, MappingError
 from tocsin.normalize import observables
 from tocsin.normalize.compiling import ENUMERATED, Compiled, compile_mapping
-from tocsin.normalize.definition import Sample, read_definition
+from tocsin.normalize.definition import FindingPart, Sample, read_definition
 from tocsin.normalize.engine import FEED, Engine
 from tocsin.normalize.expressions import Structure
 from tocsin.normalize.macros import load_macros
+from tocsin.normalize.reporting import ENTITIES, GROUP, Reporting
 from tocsin.normalize.targets import unknown_fields
 from tocsin.ocsf import schemas
 from tocsin.ocsf.classes import EventClass
 
-_OWN = frozenset(("row number", "is read", "is accepted", "has time", "native id", *ENUMERATED))
+_OWN = frozenset(
+    ("row number", "is read", "is accepted", "has time", "native id", ENTITIES, GROUP, *ENUMERATED)
+)
 _NAMES: dict[str, pa.DataType] = {
     "class_name": pa.string(),
     "activity_name": pa.string(),
@@ -45,6 +48,7 @@ class Mapping:
         schema: the columns of every table of events of this mapping.
         classes: the classes that its records can become.
         observables: the OCSF paths that point at values worth searching, with their kinds.
+        reporting: how its events of finding classes are findings, `None` where they are not.
     """
 
     source: str
@@ -58,6 +62,7 @@ class Mapping:
     schema: pa.Schema = field(repr=False)
     classes: tuple[EventClass, ...] = field(repr=False)
     observables: tuple[tuple[str, int], ...] = field(repr=False)
+    reporting: Reporting | None
     _sql: str = field(repr=False)
     _macros: tuple[str, ...] = field(repr=False)
     _threads: int = field(repr=False)
@@ -93,6 +98,8 @@ def load_mapping(text: str, location: str, macros: str = "", *, threads: int = 1
     compiled = compile_mapping(definition, frozenset(functions))
     engine, found = _planned(location, compiled, tuple(functions.values()), threads)
     _check_columns(compiled, found)
+    if definition.finding:
+        _check_entities(definition.finding, found.field(ENTITIES).type)
     mapping = Mapping(
         source=definition.source,
         unwrap=definition.unwrap,
@@ -107,6 +114,9 @@ def load_mapping(text: str, location: str, macros: str = "", *, threads: int = 1
         schema=_events_schema(found),
         classes=compiled.classes,
         observables=compiled.observables,
+        reporting=(
+            Reporting(definition.source, definition.finding.period) if definition.finding else None
+        ),
         _sql=compiled.sql,
         _macros=tuple(functions.values()),
         _threads=threads,
@@ -149,6 +159,14 @@ def _check_columns(compiled: Compiled, found: pa.Schema) -> None:
             kind = kind.field(name).type if isinstance(kind, pa.StructType) else kind
         for message in unknown_fields(target, kind):
             raise MappingError(message, target.location)
+
+
+def _check_entities(part: FindingPart, kind: pa.DataType) -> None:
+    inner = kind.value_type if isinstance(kind, pa.ListType) else None
+    names = {field.name for field in inner} if isinstance(inner, pa.StructType) else set()
+    if names != {"type", "uid", "name"}:
+        message = f"entities must be a list of objects with type, uid and name, not {kind}"
+        raise MappingError(message, part.entities.location)
 
 
 def _events_schema(found: pa.Schema) -> pa.Schema:

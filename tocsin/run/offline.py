@@ -11,7 +11,7 @@ import pyarrow as pa
 from tocsin import detect, normalize, plugins
 from tocsin.collect import Source
 from tocsin.isolate import RuleWorker
-from tocsin.ocsf import RawBatch, findings, output, schemas
+from tocsin.ocsf import RawBatch, concat, findings, output, schemas
 from tocsin.run.recognition import recognize
 from tocsin.run.wiring import RuleChoice, load_mapping, load_mappings, load_rules, log_sources
 from tocsin.settings import Settings
@@ -146,7 +146,8 @@ def _findings_of(
             now = datetime.now(UTC)
             detected = detect.evaluate(rules, normalized.events, windows, now, worker)
             windows = detected.windows
-            alone = gathered.keep(detected.findings)
+            found = concat([normalized.findings, detected.findings], schemas.FINDINGS)
+            alone = gathered.keep(found)
             for finding in _told(alone, normalized.events):
                 run.counts["findings"] += 1
                 yield finding

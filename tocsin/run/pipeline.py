@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tocsin import detect, incidents, normalize, posture
 from tocsin.collect import Outcome
@@ -124,7 +125,8 @@ def _carry(
     fresh = unseen.normalized
     detected = detect.evaluate(tools.rules, fresh.events, windows, now, tools.run_python)
     assessed = posture.assess(tools.checks, fresh.resources)
-    found = concat([fresh.findings, detected.findings, assessed.findings], schemas.FINDINGS)
+    reported = _as_alerts(fresh.findings, now - tools.rules.alert_age)
+    found = concat([reported, detected.findings, assessed.findings], schemas.FINDINGS)
     carried = Turn(
         batch=one.batch,
         unseen=unseen,
@@ -134,6 +136,18 @@ def _carry(
         now=now,
     )
     return carried, detected.windows
+
+
+def _as_alerts(findings: pa.Table, alert_from: datetime) -> pa.Table:
+    """Return what sources found themselves; as with rules, old history is no alert."""
+    if not findings.num_rows:
+        return findings
+    since = pa.scalar(alert_from.astimezone(UTC).replace(tzinfo=None), schemas.TIME)
+    is_alert = pc.and_(
+        findings.column("is_alert"), pc.greater_equal(findings.column("last_time"), since)
+    )
+    place = schemas.FINDINGS.get_field_index("is_alert")
+    return findings.set_column(place, schemas.FINDINGS.field(place), is_alert)
 
 
 def _shared(

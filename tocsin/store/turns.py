@@ -4,7 +4,7 @@ Events are written to new files and synced; then one transaction of the state ho
 the manifest of those files included. Until it is on disk, nothing of the turn counts.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -25,6 +25,7 @@ from tocsin.store import (
     incidents,
     keys,
     rejects,
+    reported,
     resources,
     segments,
     sources,
@@ -124,6 +125,7 @@ class Turns:
         self._database = database
         self._windows = WindowCache()
         self._in_flight: set[Key] = set()
+        self._told: dict[str, int] = {}
         self._generation = 0
 
     @contextmanager
@@ -158,12 +160,15 @@ class Turns:
     def unseen(self, batch: RawBatch, normalized: Normalized) -> Unseen:
         """Return `normalized` without what is stored, in flight, or twice in the batch.
 
-        Rejects of the batch's reader (`batch.rejects`) are joined to those of the mapping.
+        Rejects of the batch's reader (`batch.rejects`) are joined to those of the mapping. A
+        finding that rests on an event of the batch has no key of its own: it is new when that is,
+        and where its source tells totals, it comes back with what this batch adds.
         """
         self._require_lock()
+        resting, alone = reported.resting(normalized.findings, normalized.events)
         rows = {
             "events": (normalized.events, keys.event_keys(normalized.events)),
-            "findings": (normalized.findings, keys.finding_keys(normalized.findings)),
+            "findings": (alone, keys.finding_keys(alone)),
             "resources": (normalized.resources, keys.resource_keys(normalized.resources)),
         }
         wanted = [key for _, part in rows.values() for key in part]
@@ -177,7 +182,15 @@ class Turns:
             fresh += new
         self._in_flight.update(fresh)
         duplicates = len(wanted) - len(fresh)
+        if resting.num_rows:
+            kept["findings"] = self._with_resting(kept, resting)
         return self._with_rejects(batch, normalized, kept, duplicates, tuple(fresh))
+
+    def _with_resting(self, kept: Mapping[str, pa.Table], resting: pa.Table) -> pa.Table:
+        fresh = reported.of_events(resting, kept["events"])
+        with self._database.read() as connection:
+            added = reported.shares(connection, fresh, self._told)
+        return concat([added, kept["findings"]], schemas.FINDINGS)
 
     def commit(self, turns: Sequence[Turn], windows: Windows, group: Group) -> Committed:
         """Store these turns as one: events are fsynced first, then one transaction holds the rest.
@@ -230,6 +243,7 @@ class Turns:
             raise
         self._windows.keep(windows, turn_id)
         self._in_flight.difference_update(key for turn in turns for key in turn.unseen.keys)
+        self._told.clear()
         return committed
 
     def _write_events(
@@ -281,6 +295,7 @@ class Turns:
 
     def _forget(self) -> None:
         self._in_flight.clear()
+        self._told.clear()
         self._generation += 1
 
 
@@ -344,7 +359,7 @@ def _count(connection: Connection, turn: Turn) -> None:
     counts = sources.Counts(
         received=0 if is_replay else received,
         events=normalized.events.num_rows,
-        findings=normalized.findings.num_rows,
+        findings=reported.resting(normalized.findings, normalized.events)[1].num_rows,
         resources=normalized.resources.num_rows,
         duplicates=turn.unseen.duplicates,
         rejects=-len(turn.unseen.replayed) if is_replay else normalized.rejects.num_rows,
