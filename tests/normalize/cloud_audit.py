@@ -1,0 +1,74 @@
+"""What calls of Google Cloud and Azure are, decided by reading the provider's description of each.
+
+One line a service; `Class: Call=Activity`. A call whose activity OCSF does not name for the class
+is Other, and then its own text is the activity's name.
+"""
+
+import re
+
+GCP = """
+compute         API Activity: v1.compute.instances.insert=Create v1.compute.instances.delete=Delete
+compute         API Activity: v1.compute.firewalls.patch=Update v1.compute.firewalls.insert=Create
+compute         API Activity: beta.compute.instances.setMetadata=Update
+compute         API Activity: v1.compute.instances.aggregatedList=Read
+compute         API Activity: v1.compute.instances.start=Update v1.compute.instances.stop=Update
+compute         API Activity: v1.compute.instances.getSerialPortOutput=Read
+compute         API Activity: v1.compute.images.setIamPolicy=Update
+logging         API Activity: google.logging.v2.ConfigServiceV2.DeleteSink=Delete
+logging         API Activity: google.logging.v2.ConfigServiceV2.UpdateSink=Update
+logging         API Activity: google.logging.v2.LoggingServiceV2.ListLogEntries=Read
+secretmanager   API Activity: SecretManagerService.AccessSecretVersion=Read
+cloudkms        API Activity: Decrypt=Read DestroyCryptoKeyVersion=Delete
+cloudfunctions  API Activity: google.cloud.functions.v1.CloudFunctionsService.UpdateFunction=Update
+dns             API Activity: dns.managedZones.delete=Delete dns.managedZones.patch=Update
+iap             API Activity: AuthorizeUser=AuthorizeUser
+iam             API Activity: google.iam.admin.v1.ListServiceAccountKeys=Read
+iam             API Activity: google.iam.admin.v1.GetRole=Read
+iam             Account Change: google.iam.admin.v1.CreateServiceAccount=Create
+iam             Account Change: google.iam.admin.v1.DeleteServiceAccount=Delete
+iam             Account Change: google.iam.admin.v1.DisableServiceAccount=Disable
+iam             Account Change: google.iam.admin.v1.EnableServiceAccount=Enable
+iam             Account Change: google.iam.admin.v1.CreateServiceAccountKey=CreateServiceAccountKey
+iam             Account Change: google.iam.admin.v1.DeleteServiceAccountKey=DeleteServiceAccountKey
+iam             Entity Management: google.iam.admin.v1.CreateRole=Create
+iam             Entity Management: google.iam.admin.v1.UpdateRole=Update
+iam             Entity Management: google.iam.admin.v1.UndeleteRole=Activate
+iam             Entity Management: WorkloadIdentityPools.CreateWorkloadIdentityPoolProvider=Create
+cloudresourcemanager Entity Management: CreateProject=Create DeleteProject=Delete MoveProject=Move
+cloudresourcemanager API Activity: SetIamPolicy=Update GetIamPolicy=Read
+orgpolicy       Entity Management: google.cloud.orgpolicy.v2.OrgPolicy.DeletePolicy=Delete
+iamcredentials  Authentication: GenerateAccessToken=Authentication_Ticket
+iamcredentials  Authentication: SignJwt=Authentication_Ticket
+iamcredentials  API Activity: SignBlob=SignBlob
+sts             Authentication: google.identity.sts.v1.SecurityTokenService.ExchangeToken=Logon
+login           Authentication: google.login.LoginService.loginSuccess=Logon
+login           Authentication: google.login.LoginService.loginFailure=Logon
+login           Authentication: google.login.LoginService.loginVerification=Preauth
+login           Authentication: google.login.LoginService.logout=Logoff
+login           Account Change: google.login.LoginService.2svDisable=MFA_Factor_Disable
+login           Account Change: google.login.LoginService.passwordEdit=Password_Change
+oslogin         Authentication: OsLoginDataPlaneService.CheckPolicy=Logon
+storage         API Activity: storage.buckets.list=Read
+cloudsql        Datastore Activity: cloudsql.instances.delete=Delete
+cloudsql        Datastore Activity: cloudsql.instances.connect=Connect
+cloudsql        Datastore Activity: cloudsql.instances.update=Update
+cloudsql        Datastore Activity: cloudsql.instances.create=Create
+k8s.io          API Activity: io.k8s.core.v1.pods.list=Read io.k8s.core.v1.secrets.get=Read
+k8s.io          API Activity: io.k8s.core.v1.pods.exec.create=exec
+k8s.io          API Activity: io.k8s.apps.v1.deployments.patch=Update
+k8s.io          API Activity: io.k8s.core.v1.pods.deletecollection=Delete
+k8s.io          Account Change: io.k8s.core.v1.serviceaccounts.create=Create
+k8s.io          Authentication: io.k8s.core.v1.serviceaccounts.token.create=Authentication_Ticket
+k8s.io          Entity Management: io.k8s.authorization.rbac.v1.clusterroles.create=Create
+k8s.io          Entity Management: io.k8s.authorization.rbac.v1.rolebindings.delete=Delete
+"""
+
+
+def calls(text):
+    """Return (service, call, class, activity) of each call of such a text."""
+    found = []
+    for line in text.strip().splitlines():
+        service, class_name, pairs = re.match(r"(\S+)\s+([^:]+): (.*)", line).groups()
+        for call, activity in (pair.rsplit("=", 1) for pair in pairs.split()):
+            found.append((service, call, class_name, activity.replace("_", " ")))
+    return found
