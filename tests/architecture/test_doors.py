@@ -94,10 +94,28 @@ LIGHT_DOORS = ("ocsf", "incidents", "respond", "act", "collect", "isolate", "set
 
 @pytest.mark.parametrize("room", LIGHT_DOORS)
 def test_a_door_opens_without_loading_what_it_may_not_need(room):
-    code = f"import sys, tocsin.{room}; print(*sys.modules)"
+    assert HEAVY & loaded_by(f"import tocsin.{room}") == set()
 
+
+READ = """
+from pathlib import Path
+from tocsin.run import wiring
+wiring.load_rules(wiring.RuleChoice((Path("content/rules/aws"),), False))
+wiring.log_sources()
+"""
+
+
+def test_rules_are_read_without_what_only_turns_and_settings_need():
+    # Jinja comes with pySigma.
+    spared = (HEAVY | {"pydantic", "tocsin.normalize", "tocsin.store"}) - {"jinja2"}
+
+    assert spared & loaded_by(READ) == set()
+
+
+def loaded_by(code: str) -> set[str]:
+    """Return the modules that a fresh process has loaded once it has run the code."""
+    code = f"{code}\nimport sys; print(*sys.modules)"
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PROJECT
     )
-
-    assert HEAVY & set(result.stdout.split()) == set()
+    return set(result.stdout.split())

@@ -15,13 +15,16 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 import tocsin
 from tocsin.errors import Problem
 from tocsin.isolate import RuleReaders
-from tocsin.settings import Settings
+
+if TYPE_CHECKING:
+    from tocsin.settings import Settings
 
 _SHARDS = 64
 _MOST_SHARD_BYTES = 2 << 20
@@ -104,7 +107,7 @@ class RuleCache:
 
 @contextmanager
 def opened(
-    settings: Settings | None,
+    settings: "Settings | None",
     placeholders: Mapping[str, tuple[str, ...]],
     pipelines: Mapping[str, str],
 ) -> Iterator[RuleCache | None]:
@@ -126,7 +129,9 @@ def opened(
         cache.save()
 
 
-def cache_folder(settings: Settings | None, environ: Mapping[str, str] = os.environ) -> Path | None:
+def cache_folder(
+    settings: "Settings | None", environ: Mapping[str, str] = os.environ
+) -> Path | None:
     """Return where entries are kept: for the service its data folder, else the user's own cache."""
     if environ.get("XDG_CACHE_HOME"):
         return Path(environ["XDG_CACHE_HOME"]) / "tocsin" / "rules"

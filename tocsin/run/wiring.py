@@ -4,15 +4,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tocsin import detect, normalize
+from tocsin import detect
 from tocsin.errors import Location, Problem, UsageError
-from tocsin.isolate import RuleWorker
 from tocsin.ocsf import identifiers
 from tocsin.run import content, rule_cache, rule_folders
 from tocsin.run.tools import Tools
-from tocsin.settings import Settings
-from tocsin.settings.values import SEVERITY_IDS
+
+if TYPE_CHECKING:
+    from tocsin import normalize
+    from tocsin.isolate import RuleWorker
+    from tocsin.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +60,15 @@ class LoadedRules:
         return tuple(problem for problem in self.problems if not problem.is_warning)
 
 
-def load_mappings() -> Mapping[str, normalize.Mapping]:
+def load_mappings() -> "Mapping[str, normalize.Mapping]":
     """Return the mappings by source.
 
     Raises:
         MappingError: a mapping file is wrong; nothing can be normalized by it.
     """
+    # Loaded here: commands that read rules alone need no mapping, nor what runs it.
+    from tocsin import normalize
+
     macros = content.macros_text()
     loaded = [
         normalize.load_mapping(text, location, macros)
@@ -71,7 +77,7 @@ def load_mappings() -> Mapping[str, normalize.Mapping]:
     return {mapping.source: mapping for mapping in loaded}
 
 
-def load_mapping(source: str) -> normalize.Mapping:
+def load_mapping(source: str) -> "normalize.Mapping":
     """Return the mapping of one source by its name, without compiling the others.
 
     Raises:
@@ -83,10 +89,12 @@ def load_mapping(source: str) -> normalize.Mapping:
     }
     if source not in found:
         raise _no_source(source, found)
+    from tocsin import normalize
+
     return normalize.load_mapping(*found[source], content.macros_text())
 
 
-def load_rules(choice: RuleChoice, settings: Settings | None = None) -> LoadedRules:
+def load_rules(choice: RuleChoice, settings: "Settings | None" = None) -> LoadedRules:
     """Return the chosen rules; those that the settings switch off are left out.
 
     A rule file that is wrong is a problem to show and does not keep the others out.
@@ -108,7 +116,7 @@ def rule_texts(choice: RuleChoice) -> tuple[Mapping[str, str], tuple[Problem, ..
 def parsed_rules(
     texts: Mapping[str, str],
     unreadable: tuple[Problem, ...] = (),
-    settings: Settings | None = None,
+    settings: "Settings | None" = None,
 ) -> LoadedRules:
     """Return the rules of these texts as the settings want them.
 
@@ -124,7 +132,7 @@ def parsed_rules(
     return loaded if settings is None else _adjusted(loaded, settings)
 
 
-def placeholders_of(settings: Settings) -> Mapping[str, tuple[str, ...]]:
+def placeholders_of(settings: "Settings") -> Mapping[str, tuple[str, ...]]:
     """Return the values that rules may name as `%name%`: one's own lists, and the organization."""
     organization = settings.organization
     return {
@@ -137,12 +145,12 @@ def placeholders_of(settings: Settings) -> Mapping[str, tuple[str, ...]]:
     }
 
 
-def rules_of(settings: Settings) -> RuleChoice:
+def rules_of(settings: "Settings") -> RuleChoice:
     """Return which rules the settings ask for."""
     return RuleChoice(tuple(settings.rules.folders), settings.rules.with_builtin)
 
 
-def log_sources(settings: Settings | None = None) -> detect.LogSources:
+def log_sources(settings: "Settings | None" = None) -> detect.LogSources:
     """Return what binds the log sources of rules to sources: our list, and those of the settings.
 
     Raises:
@@ -156,10 +164,10 @@ def log_sources(settings: Settings | None = None) -> detect.LogSources:
 
 
 def load_tools(
-    settings: Settings,
+    settings: "Settings",
     loaded: LoadedRules,
-    worker: RuleWorker,
-    mappings: Mapping[str, normalize.Mapping],
+    worker: "RuleWorker",
+    mappings: "Mapping[str, normalize.Mapping]",
 ) -> Tools:
     """Return everything that a turn works with; the worker gets the rules' surroundings."""
     worker.provide(loaded.surroundings)
@@ -167,10 +175,10 @@ def load_tools(
 
 
 def made_tools(
-    settings: Settings,
+    settings: "Settings",
     loaded: LoadedRules,
-    worker: RuleWorker,
-    mappings: Mapping[str, normalize.Mapping],
+    worker: "RuleWorker",
+    mappings: "Mapping[str, normalize.Mapping]",
 ) -> Tools:
     """Return the tools without touching the worker, which may be at work in another thread."""
     return Tools(
@@ -183,8 +191,10 @@ def made_tools(
     )
 
 
-def _adjusted(loaded: LoadedRules, settings: Settings) -> LoadedRules:
+def _adjusted(loaded: LoadedRules, settings: "Settings") -> LoadedRules:
     """Return the rules as the settings want them: some switched off, some of other severity."""
+    from tocsin.settings import SEVERITY_IDS
+
     wanted = settings.rules
     off, severities = frozenset(wanted.disabled), wanted.severities
     return replace(
@@ -204,7 +214,7 @@ def _adjusted(loaded: LoadedRules, settings: Settings) -> LoadedRules:
     )
 
 
-def _unknown(loaded: LoadedRules, settings: Settings) -> Iterator[Problem]:
+def _unknown(loaded: LoadedRules, settings: "Settings") -> Iterator[Problem]:
     """Yield a warning for each rule that the settings name and that is not there."""
     by_word = {word: rule.uid for rule in loaded.rules for word in (rule.uid, rule.title)}
     named = {
@@ -231,7 +241,7 @@ def _starved(loaded: LoadedRules, off: frozenset[str]) -> Iterator[Problem]:
                 yield Problem(Location("settings"), message, is_warning=True)
 
 
-def mapping_for(source: str, mappings: Mapping[str, normalize.Mapping]) -> normalize.Mapping:
+def mapping_for(source: str, mappings: "Mapping[str, normalize.Mapping]") -> "normalize.Mapping":
     """Return the mapping of a source by its name.
 
     Raises:
