@@ -63,6 +63,31 @@ k8s.io          Entity Management: io.k8s.authorization.rbac.v1.clusterroles.cre
 k8s.io          Entity Management: io.k8s.authorization.rbac.v1.rolebindings.delete=Delete
 """
 
+AZURE = """
+Microsoft.Compute  API Activity: virtualMachines/write=Update virtualMachines/delete=Delete
+Microsoft.Compute  API Activity: virtualMachines/start/action=Update
+Microsoft.Compute  API Activity: virtualMachines/runCommand/action=runcommand
+Microsoft.Compute  API Activity: disks/beginGetAccess/action=begingetaccess
+Microsoft.Compute  API Activity: snapshots/read=Read
+Microsoft.Storage  API Activity: storageAccounts/listKeys/action=Read
+Microsoft.Storage  API Activity: storageAccounts/regenerateKey/action=Update
+Microsoft.Storage  API Activity: storageAccounts/write=Update
+Microsoft.Storage  Datastore Activity: storageAccounts/blobServices/containers/delete=Delete
+Microsoft.Storage  Datastore Activity: storageAccounts/blobServices/containers/write=Update
+Microsoft.Sql      Datastore Activity: servers/databases/delete=Delete
+Microsoft.Sql      Datastore Activity: servers/databases/export/action=export
+Microsoft.Sql      API Activity: servers/firewallRules/write=Update
+Microsoft.Network  API Activity: networkSecurityGroups/securityRules/write=Update
+Microsoft.Insights API Activity: diagnosticSettings/delete=Delete
+Microsoft.KeyVault API Activity: vaults/write=Update vaults/delete=Delete
+Microsoft.Portal   API Activity: consoles/write=Update
+Microsoft.Authorization Entity Management: roleDefinitions/write=Update locks/delete=Delete
+Microsoft.Authorization Entity Management: policyAssignments/delete=Delete
+Microsoft.Authorization Entity Management: roleAssignments/delete=Delete
+Microsoft.Authorization User Access Management: elevateAccess/action=Assign_Privileges
+Microsoft.ManagedIdentity Entity Management: userAssignedIdentities/write=Update
+"""
+
 
 def calls(text):
     """Return (service, call, class, activity) of each call of such a text."""

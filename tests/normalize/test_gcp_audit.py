@@ -53,7 +53,7 @@ def test_a_bucket_is_a_datastore(gcp, call, path, expected):
     found = entry(gcp, serviceName="storage.googleapis.com", methodName=call, resourceName=name)
 
     assert said(found) == expected
-    assert found["databucket"]["name"] == "b"
+    assert (found["databucket"]["name"], found["databucket"]["type_id"]) == ("b", 3)
 
 
 @pytest.mark.parametrize(
