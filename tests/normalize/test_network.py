@@ -12,7 +12,7 @@ from tocsin.conditions import lookup
 from tocsin.normalize import apply, overlay, unwrap
 from tocsin.ocsf.output import event_json
 
-SOURCES = ("suricata.eve",)
+SOURCES = ("suricata.eve", "zeek.log")
 
 
 @pytest.fixture(scope="module", params=SOURCES)
@@ -23,6 +23,11 @@ def mapping(request):
 @pytest.fixture(scope="module")
 def suricata():
     return shipped("suricata.eve")
+
+
+@pytest.fixture(scope="module")
+def zeek():
+    return shipped("zeek.log")
 
 
 def of(mapping, *parts):
@@ -139,3 +144,123 @@ def test_recorded_alerts_are_findings_with_their_ends(corpora, suricata):
         assert evidence["src_endpoint"]["ip"] == record["src_ip"]
         assert evidence["dst_endpoint"].get("port") == record.get("dest_port")
     assert {event["severity"] for event in found} == {"High", "Medium", "Low"}
+
+
+ZEEK = {
+    "conn": "Network Activity",
+    "dns": "DNS Activity",
+    "http": "HTTP Activity",
+    "ssl": "Network Activity",
+    "x509": "Network Activity",
+    "files": "Network File Activity",
+    "dhcp": "DHCP Activity",
+    "smb_files": "SMB Activity",
+    "smb_mapping": "SMB Activity",
+    "stats": "Application Lifecycle",
+    "loaded_scripts": "Application Lifecycle",
+    "capture_loss": "Application Lifecycle",
+    "packet_filter": "Application Lifecycle",
+    "weird": "Network Activity",
+    "ntp": "Network Activity",
+    "dce_rpc": "Network Activity",
+}
+"""Classes of logs of which every record has the same."""
+
+MIXED = {"kerberos": {"Authentication", "Network Activity"}}
+"""Who asks for a ticket is not in every record."""
+
+
+@pytest.mark.corpora
+def test_recorded_logs_are_told_apart_by_their_shape(corpora, zeek):
+    files = sorted((corpora / "zat" / "data" / "json").glob("*.log"))
+    assert {path.stem for path in files} == set(ZEEK) | set(MIXED)
+
+    for path in files:
+        found = of(zeek, path)
+
+        # Some records of Kerberos hold nothing but their ends: no shape tells them.
+        untold = {"other"} if path.stem in MIXED else set()
+        assert {event["metadata"]["event_code"] for event in found} - untold == {path.stem}
+        classes = MIXED.get(path.stem) or {ZEEK[path.stem]}
+        assert {event["class_name"] for event in found} == classes
+        assert [wrong for wrong in map(problems, found) if wrong] == []
+
+
+@pytest.mark.corpora
+def test_recorded_connections_keep_their_ends_and_amounts(corpora, zeek):
+    path = corpora / "zat" / "data" / "json" / "conn.log"
+    records = [json.loads(line) for line in path.read_bytes().splitlines()]
+
+    for record, event in zip(records, of(zeek, path), strict=True):
+        assert event["src_endpoint"]["ip"] == record["id.orig_h"]
+        assert event["src_endpoint"].get("port") == record["id.orig_p"]
+        assert event["dst_endpoint"]["ip"] == record["id.resp_h"]
+        assert event["traffic"].get("bytes_out") == record.get("orig_bytes")
+        assert event["traffic"].get("bytes_in") == record.get("resp_bytes")
+        assert event["time"] == int(round(record["ts"] * 1e6) // 1000)
+        assert event["status"] != "Other"
+
+
+@pytest.mark.corpora
+def test_recorded_logs_of_every_kind_become_events(corpora, zeek):
+    files = sorted((corpora / "zed-zeek" / "zeek-json").glob("*.json.gz"))
+    assert len(files) == 28
+    invalid = checked = total = 0
+
+    for path in files:
+        found = of(zeek, path)
+        total += len(found)
+        some = found[:: max(1, len(found) // 60)]
+        checked += len(some)
+        invalid += sum(1 for event in some if problems(event))
+        assert all(event["class_uid"] != 0 for event in found)
+        assert {event["metadata"]["event_code"] for event in found} == {path.name.split(".")[0]}
+
+    assert total == 54_795
+    assert invalid <= 0.02 * checked
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_what_a_sensor_finds_is_a_finding_about_the_source_address(name):
+    mapping = shipped(name)
+    records = [
+        overlay(mapping.example, sample.record)
+        for sample in mapping.samples
+        if sample.event.get("class_name") == "Detection Finding"
+    ]
+
+    found = normalized(mapping, *records, mapping.example).findings.to_pylist()
+
+    assert len(found) == len(records) >= 1
+    for finding in found:
+        assert finding["entity"] == {"type": "address", "uid": "10.20.0.15", "name": "10.20.0.15"}
+        assert [link["uid"] for link in finding["links"]] == ["203.0.113.80"]
+        assert finding["is_alert"]
+
+
+@pytest.mark.parametrize(
+    ("state", "proto", "activity", "status"),
+    [
+        ("SF", "tcp", "Close", "Success"),
+        ("SF", "udp", "Traffic", "Success"),
+        ("S0", "tcp", "Fail", "Failure"),
+        ("S1", "tcp", "Open", "Success"),
+        ("REJ", "tcp", "Refuse", "Failure"),
+        ("RSTO", "tcp", "Reset", "Success"),
+        ("RSTOS0", "tcp", "Reset", "Failure"),
+        ("OTH", "tcp", "Traffic", "Unknown"),
+    ],
+)
+def test_the_state_of_a_connection_says_how_it_ended(zeek, state, proto, activity, status):
+    [found] = events(zeek, {**zeek.example, "conn_state": state, "proto": proto})
+
+    assert (found["activity_name"], found["status"]) == (activity, status)
+
+
+@pytest.mark.parametrize(
+    "ts", [1793610867.123456, "1793610867.123456", "2026-11-02T09:14:27.123456Z"]
+)
+def test_times_are_seconds_or_text(zeek, ts):
+    [found] = events(zeek, {**zeek.example, "ts": ts})
+
+    assert found["time"] == 1793610867123
