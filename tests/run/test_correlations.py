@@ -11,6 +11,7 @@ from tests.run.batches import batch
 from tests.run.correlated import MANY, STOPPED, correlated_tools
 from tests.run.crank import NOW, call, stored, turned
 from tocsin.isolate import RuleWorker
+from tocsin.ocsf import EVERYTHING
 from tocsin.run.pipeline import turn
 from tocsin.run.tools import Tools
 from tocsin.store import Store
@@ -42,6 +43,16 @@ def test_events_of_several_turns_are_one_finding_with_all_of_them(correlated: To
     assert (finding["match_count"], len(finding["event_uids"])) == (5, 5)
     assert finding["entity"]["name"] == "eve"
     assert (context["value"], context["condition"]) == (5, "gte 3")
+
+
+def test_the_timeline_tells_what_events_of_earlier_turns_did(correlated: Tools, store: Store):
+    for number in range(3):
+        turned(correlated, store, batch(deleted(number), first=number), now=NOW + 6 * MINUTE)
+
+    (incident,) = stored(store).incidents
+    told = store.incidents.timeline(incident.uid, EVERYTHING)
+    events = [moment for moment in told if moment.kind == "event"]
+    assert [(each.title, each.actor) for each in events] == [("DeleteVolume", "eve")] * 3
 
 
 def test_turns_in_any_order_store_the_same(correlated: Tools, tmp_path: Path):

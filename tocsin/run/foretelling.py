@@ -9,7 +9,8 @@ from typing import Any
 from tocsin import detect
 from tocsin.conditions.suppression import DIVISIBLE, Suppression
 from tocsin.ocsf import Scope, from_rows, schemas
-from tocsin.run.hiding import MOST_FETCHED, share
+from tocsin.run.earlier import MOST_FETCHED
+from tocsin.run.hiding import share
 from tocsin.store import FindingFilter, Store
 
 DAYS = 30

@@ -13,6 +13,7 @@ from tocsin.collect import Outcome
 from tocsin.conditions.suppression import Suppression
 from tocsin.errors import WorldError
 from tocsin.ocsf import RawBatch, concat, from_rows, identifiers, schemas
+from tocsin.run.earlier import earlier_events
 from tocsin.run.hiding import share
 from tocsin.run.tools import Tools
 from tocsin.store import Store, Turn
@@ -73,11 +74,15 @@ def turn(
         outcomes: list[Outcome] = []
         for one in prepared:
             carried, windows = _carry(one, tools, store, windows, now)
-            turns.append(_shared(carried, turns, in_force, tools, store))
+            turns.append(
+                _with_earlier(_shared(carried, turns, in_force, tools, store), turns, store)
+            )
             outcomes.append(_outcome(carried))
         if not prepared:
             clocked, windows = _clocked(tools, store, windows, now)
-            turns.append(_shared(clocked, turns, in_force, tools, store))
+            turns.append(
+                _with_earlier(_shared(clocked, turns, in_force, tools, store), turns, store)
+            )
         if extra_findings is not None and extra_findings.num_rows:
             own = _of_our_own(store, extra_findings, now)
             turns.append(_shared(own, turns, in_force, tools, store))
@@ -171,6 +176,16 @@ def _shared(
         hidden=shares.hidden,
         hidden_matches=shares.hidden_matches,
     )
+
+
+def _with_earlier(carried: Turn, before: Sequence[Turn], store: Store) -> Turn:
+    """Return the turn with the events of earlier turns that its findings name."""
+    if not carried.findings.num_rows and not carried.hidden.num_rows:
+        return carried
+    tables = (carried.findings, carried.matches, carried.hidden, carried.hidden_matches)
+    not_stored = [each.unseen.normalized.events for each in before]
+    events = earlier_events(tables, carried.unseen.normalized.events, not_stored, store)
+    return replace(carried, earlier=events)
 
 
 def _grouping(tools: Tools) -> Callable[..., incidents.Grouped]:

@@ -216,8 +216,8 @@ def record(
         connection: in the transaction of the commit.
         findings: rows of `ocsf.schemas.FINDINGS`, or of `conditions.suppression.HIDDEN`.
         matches: rows of `ocsf.schemas.MATCHES`.
-        events: those of the turn; of matched ones the namespaces are kept for scopes, and what
-            they did for the timeline.
+        events: those of the turn, and those of earlier ones that are at hand; of matched ones the
+            namespaces are kept for scopes, and what they did for the timeline.
         now: UTC.
     """
     # Findings are few beside events: the rules have left some of thousands.

@@ -302,6 +302,7 @@ def _events(
     query = select(MATCHES, *columns).join(FINDINGS, FINDINGS.c.uid == MATCHES.c.finding_uid)
     query = _of_incident(query, incident, scope).order_by(MATCHES.c.event_time.desc())
     found: dict[str, Moment] = {}
+    best: dict[str, tuple[bool, int]] = {}
     for row in connection.execute(query.limit(limit)):
         moment = Moment(
             row.event_time,
@@ -313,8 +314,10 @@ def _events(
             row.status,
             row.address,
         )
-        worst = found.setdefault(row.event_uid, moment)
-        if moment.severity_id > worst.severity_id:
+        # Of an event that several rules matched: who knows what it did tells it, then the worst.
+        rank = bool(row.operation), row.severity_id
+        if rank > best.get(row.event_uid, (False, -1)):
+            best[row.event_uid] = rank
             found[row.event_uid] = moment
     return builtins.list(found.values())
 

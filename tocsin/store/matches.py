@@ -51,7 +51,8 @@ def record(
         connection: in the transaction of the commit.
         findings: rows of `ocsf.schemas.FINDINGS`; events that only they name become matches too.
         matches: rows of `ocsf.schemas.MATCHES`.
-        events: those of the turn; a match with an event of an earlier turn has no words.
+        events: those of the turn, and those of earlier ones that are at hand; a match with any
+            other event has no words.
     """
     times = matches.column("event_time").cast(pa.int64()).to_pylist()
     uids = matches.column("finding_uid").to_pylist()

@@ -73,6 +73,7 @@ class Turn:
         now: UTC; the time of the turn.
         hidden: rows of `conditions.suppression.HIDDEN`: stored, and no more.
         hidden_matches: rows of `ocsf.schemas.MATCHES` of those.
+        earlier: events of earlier turns that the findings name, as far as they are at hand.
     """
 
     batch: RawBatch
@@ -83,6 +84,7 @@ class Turn:
     now: datetime
     hidden: pa.Table = field(default_factory=HIDDEN.empty_table)
     hidden_matches: pa.Table = field(default_factory=schemas.MATCHES.empty_table)
+    earlier: pa.Table = field(default_factory=schemas.EVENT_COLUMNS.empty_table)
 
     @property
     def is_empty(self) -> bool:
@@ -337,10 +339,12 @@ def _store_turn(connection: Connection, turn: Turn, group: Group) -> tuple[Incid
     rejects.remove(connection, turn.unseen.replayed)
     rejects.record(connection, turn.batch.feed, normalized.rejects)
     resources.record(connection, normalized.resources)
-    findings.record(connection, turn.findings, turn.matches, normalized.events, turn.now)
+    events = normalized.events
+    if turn.earlier.num_rows:
+        events = pa.concat_tables([events, turn.earlier], promote_options="permissive")
+    findings.record(connection, turn.findings, turn.matches, events, turn.now)
     if turn.hidden.num_rows:
         suppressions.count(connection, turn.hidden, turn.now)
-        events = normalized.events
         findings.record(connection, turn.hidden, turn.hidden_matches, events, turn.now)
     sources.record_failures(connection, turn.failures.to_pylist(), turn.now)
     _count(connection, turn)
