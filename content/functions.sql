@@ -95,3 +95,42 @@ CREATE MACRO rpc_status(code) AS
   when 10 then 'ABORTED' when 11 then 'OUT_OF_RANGE' when 12 then 'UNIMPLEMENTED'
   when 13 then 'INTERNAL' when 14 then 'UNAVAILABLE' when 15 then 'DATA_LOSS'
   when 16 then 'UNAUTHENTICATED' else code::varchar end;
+
+-- Role or user of an ARN as findings of every source spell it: sessions and paths are left out.
+CREATE MACRO arn_principal(arn) AS
+  case when regexp_matches(arn, '^arn:[\w-]+:sts::\d*:assumed-role/[^/]+')
+  then 'arn:' || split_part(arn, ':', 2) || ':iam::' || split_part(arn, ':', 5) || ':role/' || split_part(arn, '/', 2)
+  when regexp_matches(arn, '^arn:[\w-]+:iam::\d*:(role|user)/(.*/)?[^/]+$')
+  then regexp_extract(arn, '^(arn:[\w-]+:iam::\d*:(role|user)/)', 1) || regexp_extract(arn, '([^/]+)$', 1) end;
+
+-- The entity that an ARN of somebody is, with the uid that findings on CloudTrail and audit events give it.
+CREATE MACRO aws_entity(arn) AS
+  {type: case when contains(arn_principal(arn), ':role/') then 'role' else 'user' end,
+   uid: coalesce(arn_principal(arn), nullif(arn, '')), name: arn_name(arn_principal(arn))};
+
+-- The same of a user of a cluster, who may be a principal of the cloud; nobody in particular is null.
+CREATE MACRO cluster_entity(username) AS
+  case when starts_with(username, 'arn:') then aws_entity(username)
+  else {type: if(starts_with(username, 'system:serviceaccount:'), 'service_account', 'user'),
+  uid: if(username in ('', 'system:anonymous', 'unknown'), null, username),
+  name: replace(replace(username, 'system:serviceaccount:', ''), ':', if(starts_with(username, 'system:serviceaccount:'), '/', ':'))} end;
+
+-- A pod by namespace and name: the uid that every source of a cluster knows.
+CREATE MACRO pod_entity(namespace, pod) AS
+  {type: 'pod', uid: nullif(namespace, '') || '/' || nullif(pod, ''), name: pod};
+
+-- A tactic of ATT&CK by its name, in any style of writing it, as an element of `finding_info.attacks`.
+CREATE MACRO tactic_uid(value) AS
+  case replace(replace(lower(value), '_', ''), '-', '')
+  when 'reconnaissance' then 'TA0043' when 'resourcedevelopment' then 'TA0042' when 'initialaccess' then 'TA0001'
+  when 'execution' then 'TA0002' when 'persistence' then 'TA0003' when 'privilegeescalation' then 'TA0004'
+  when 'defenseevasion' then 'TA0005' when 'credentialaccess' then 'TA0006' when 'discovery' then 'TA0007'
+  when 'lateralmovement' then 'TA0008' when 'collection' then 'TA0009' when 'exfiltration' then 'TA0010'
+  when 'commandandcontrol' then 'TA0011' when 'impact' then 'TA0040' end;
+
+CREATE MACRO attack(tactic, technique) AS
+  {tactic: {uid: tactic}, technique: {uid: nullif(split_part(technique, '.', 1), '')},
+   sub_technique: {uid: if(contains(technique, '.'), technique, null)}};
+
+-- Text of a flow log: a dash stands for nothing.
+CREATE MACRO told(value) AS case when value not in ('', '-', 'None') then value end;

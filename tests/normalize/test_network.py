@@ -3,6 +3,7 @@
 import gzip
 import json
 
+import pyarrow.parquet as pq
 import pytest
 
 from tests.normalize.ocsf_schema import problems
@@ -12,7 +13,8 @@ from tocsin.conditions import lookup
 from tocsin.normalize import apply, overlay, unwrap
 from tocsin.ocsf.output import event_json
 
-SOURCES = ("suricata.eve", "zeek.log")
+SOURCES = ("aws.vpc_flow", "suricata.eve", "zeek.log")
+FINDERS = ("suricata.eve", "zeek.log")
 
 
 @pytest.fixture(scope="module", params=SOURCES)
@@ -220,7 +222,7 @@ def test_recorded_logs_of_every_kind_become_events(corpora, zeek):
     assert invalid <= 0.02 * checked
 
 
-@pytest.mark.parametrize("name", SOURCES)
+@pytest.mark.parametrize("name", FINDERS)
 def test_what_a_sensor_finds_is_a_finding_about_the_source_address(name):
     mapping = shipped(name)
     records = [
@@ -264,3 +266,66 @@ def test_times_are_seconds_or_text(zeek, ts):
     [found] = events(zeek, {**zeek.example, "ts": ts})
 
     assert found["time"] == 1793610867123
+
+
+@pytest.fixture(scope="module")
+def vpc():
+    return shipped("aws.vpc_flow")
+
+
+@pytest.mark.corpora
+def test_recorded_flows_of_a_vpc_are_events_with_or_without_traffic(corpora, vpc):
+    file = corpora / "flowlogs-reader" / "tests" / "data" / "flows.parquet"
+    records = pq.read_table(file).to_pylist()
+
+    for record, event in zip(records, events(vpc, *records), strict=True):
+        assert problems(event) == []
+        assert event["class_name"] == "Network Activity"
+        assert event["status_code"] == record["log_status"]
+        assert event["time"] == record["start"] * 1000
+        assert event["cloud"]["account"]["uid"] == str(record["account_id"])
+        known = {"-": None}.get(record["srcaddr"], record["srcaddr"])
+        assert event.get("src_endpoint", {}).get("ip") == known
+        expected = {"ACCEPT": "Allowed", "REJECT": "Denied", "-": "Unknown"}
+        assert event["action"] == expected[record["action"]]
+    assert {record["log_status"] for record in records} >= {"OK", "NODATA"}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "2 111122223333 eni-0a1b2c3d 10.0.0.1 10.0.0.2 1 2 6 3 300 1793610867 1793610927 ACCEPT",
+        "3 111122223333 eni-0a1b2c3d 10.0.0.1 10.0.0.2 1 2 6 3 300 1793610867 1793610927 ACCEPT OK",
+        "2 111122223333 i-0a1b2c3d 10.0.0.1 10.0.0.2 1 2 6 3 300 1793610867 1793610927 ACCEPT OK",
+        "START RequestId: 0",
+    ],
+)
+def test_a_line_that_is_not_of_the_default_format_is_not_guessed_at(vpc, line):
+    found = normalized(vpc, {"id": "1", "timestamp": 1793610867000, "message": line})
+
+    assert found.events.num_rows == 0
+    assert found.rejects.column("reason")[0].as_py().startswith("unrecognized")
+
+
+def test_a_line_without_traffic_is_an_event(vpc):
+    line = "2 111122223333 eni-0a1b2c3d - - - - - - - 1793610867 1793610927 - NODATA"
+
+    [found] = events(vpc, {"id": "1", "timestamp": 1793610867000, "message": line})
+
+    assert (found["activity_name"], found["status_code"]) == ("nodata", "NODATA")
+    assert found["src_endpoint"] == {"interface_uid": "eni-0a1b2c3d"}
+    assert problems(found) == []
+
+
+def test_flows_come_out_of_the_envelope_of_a_subscription(vpc):
+    line = (
+        "2 111122223333 eni-0a1b2c3d 10.0.0.1 10.0.0.2 1 2 6 3 300 1793610867 1793610927 REJECT OK"
+    )
+    payload = {
+        "messageType": "DATA_MESSAGE",
+        "logEvents": [{"id": str(number), "timestamp": 1, "message": line} for number in range(3)],
+    }
+
+    raws = [raw for _, raw in unwrap(json.dumps(payload).encode(), vpc.unwrap).records]
+
+    assert [event["activity_name"] for event in events(vpc, *raws)] == ["Refuse"] * 3
