@@ -88,6 +88,32 @@ Microsoft.Authorization User Access Management: elevateAccess/action=Assign_Priv
 Microsoft.ManagedIdentity Entity Management: userAssignedIdentities/write=Update
 """
 
+ENTRA = """
+Core_Directory     Account Change: Add_user=Create Delete_user=Delete Disable_account=Disable
+Core_Directory     Account Change: Enable_account=Enable Update_user=Update_user
+Core_Directory     Account Change: Reset_user_password=Password_Reset
+Core_Directory     Account Change: Change_user_password=Password_Change
+Core_Directory     Account Change: Add_service_principal=Create Remove_service_principal=Delete
+Core_Directory     Account Change: Disable_Strong_Authentication=MFA_Factor_Disable
+Invited_Users      Account Change: Invite_external_user=Create
+Authentication_Methods Account Change: User_registered_security_info=MFA_Factor_Enable
+Authentication_Methods Account Change: User_deleted_security_info=MFA_Factor_Disable
+Core_Directory     User Access Management: Add_member_to_role=Assign_Privileges
+Core_Directory     User Access Management: Remove_member_from_role=Revoke_Privileges
+Core_Directory     User Access Management: Add_eligible_member_to_role=Assign_Privileges
+Core_Directory     User Access Management: Consent_to_application=Assign_Privileges
+Core_Directory     User Access Management: Add_delegated_permission_grant=Assign_Privileges
+Core_Directory     User Access Management: Add_app_role_assignment_grant_to_user=Assign_Privileges
+Core_Directory     Entity Management: Add_application=Create Delete_application=Delete
+Core_Directory     Entity Management: Add_owner_to_application=Update
+Core_Directory     Entity Management: Set_federation_settings_on_domain=Update
+Core_Directory     Entity Management: Set_Company_Information=Update
+Conditional_Access Entity Management: Add_conditional_access_policy=Create
+Conditional_Access Entity Management: Delete_conditional_access_policy=Delete
+Device_Registration Entity Management: Register_device=Enroll Unregister_device=Unenroll
+Access_Reviews     API Activity: Download_users=Read
+"""
+
 
 def calls(text):
     """Return (service, call, class, activity) of each call of such a text."""

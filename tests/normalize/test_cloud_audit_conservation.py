@@ -11,7 +11,7 @@ from tests.normalize.records import normalized, shipped
 from tests.normalize.test_conservation import JSON, ODD, confused, full, paths
 from tocsin.ocsf.output import event_json
 
-NAMES = ["gcp.audit", "azure.activity"]
+NAMES = ["gcp.audit", "azure.activity", "azure.entra"]
 
 
 @pytest.fixture(scope="module", params=NAMES)
