@@ -58,6 +58,7 @@ PICTURES = (
     Picture("event", "/search", click="tr[data-href] a.lead"),
     Picture("sources", "/sources", height=560),
     Picture("rules", "/rules"),
+    Picture("coverage", "/coverage", "dark", height=1000),
 )
 
 
