@@ -4,7 +4,7 @@ It shares the parsed rules and the compiled conditions with the engine, and noth
 """
 
 from tocsin.detect.fields import Columns, Event, Row
-from tocsin.detect.judging import read_record
+from tocsin.detect.records import read_record
 
 
 def plain_pairs(rules, events):

@@ -20,8 +20,8 @@ from tocsin.conditions.tree import AllOf, AnyOf, Exists, Field, Keyword, Not, Sa
 from tocsin.detect.document import Reading, nearest
 from tocsin.detect.entities import account_of, entity_of
 from tocsin.detect.fields import Columns, Event, EventReader, Row
-from tocsin.detect.judging import read_record
 from tocsin.detect.placeholders import NOTHING_GIVEN
+from tocsin.detect.records import read_record
 from tocsin.detect.rules import EntityPath
 from tocsin.errors import ContentError, Location, RuleError
 from tocsin.ocsf import schemas
