@@ -27,7 +27,7 @@ _CLOCK_TOLERANCE = timedelta(minutes=5)
 def content_problems(settings: Settings | None) -> Iterator[Problem | str]:
     """Yield what is wrong with mappings, rules and feeds, ready to print; warnings among it."""
     try:
-        mappings = load_mappings()
+        mappings = dict(load_mappings())
     except ContentError as error:
         yield Problem(error.location, error.message)
         return

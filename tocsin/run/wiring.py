@@ -61,20 +61,14 @@ class LoadedRules:
 
 
 def load_mappings() -> "Mapping[str, normalize.Mapping]":
-    """Return the mappings by source.
+    """Return the mappings by source, each compiled when it is first asked for.
 
-    Raises:
-        MappingError: a mapping file is wrong; nothing can be normalized by it.
+    Asking for one whose file is wrong raises `MappingError`: nothing can be normalized by it.
     """
     # Loaded here: commands that read rules alone need no mapping, nor what runs it.
-    from tocsin import normalize
+    from tocsin.run.mapping_shelf import MappingShelf
 
-    macros = content.macros_text()
-    loaded = [
-        normalize.load_mapping(text, location, macros)
-        for location, text in content.mapping_texts().items()
-    ]
-    return {mapping.source: mapping for mapping in loaded}
+    return MappingShelf(content.mapping_texts(), content.macros_text())
 
 
 def load_mapping(source: str) -> "normalize.Mapping":
