@@ -13,6 +13,7 @@ import pyarrow as pa
 from tocsin.detect.engine import Numbers, Selected
 from tocsin.detect.fields import Columns, Event, Row
 from tocsin.detect.findings import Hit, Refusal
+from tocsin.detect.records import read_record
 from tocsin.detect.rule_set import BoundRule, SourceEngine
 from tocsin.detect.run_python import RunPython, Verdict
 
