@@ -1,6 +1,6 @@
 """Between rules and correlations: matches become observations, what these mean becomes findings."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -53,8 +53,7 @@ def correlate(
     """
     now_us = microseconds(now)
     clock = windows.clock.at(newest, now_us)
-    observing = _Observing(rules)
-    seen = [each for hit in hits for each in observing.seen(hit)]
+    seen = list(_Observing(rules).seen(hits))
     marks = clock.marks(rules.correlator.plans, now_us)
     memories = windows.memories
     if windows.clock.is_resumed:
@@ -89,50 +88,67 @@ class _Observing:
     def __init__(self, rules: RuleSet) -> None:
         self._plans = rules.plans
         self._rules = rules.correlation_rules
-        self._personas: dict[tuple[str, str, EventReader | None], state.Persona] = {}
-        self._texts: dict[tuple[str, str, EventReader], tuple[str, ...]] = {}
+        self._readings: dict[tuple[str, EventReader], _Reading] = {}
 
-    def seen(self, hit: Hit) -> Iterable[Seen]:
-        """Yield what correlations see of a match; nothing where none refers to its rule."""
-        bound, event = hit.bound, hit.event
-        uid = bound.rule.uid
-        paths = self._plans.paths.get(uid)
-        if paths is None:
-            return
-        time, event_uid = event.row["time"], str(event.row["event_uid"])
+    def seen(self, hits: Iterable[Hit]) -> Iterator[Seen]:
+        """Yield what correlations see of the matches; nothing of rules that none refers to."""
+        for hit in hits:
+            uid = hit.bound.rule.uid
+            paths = self._plans.paths.get(uid)
+            if paths is not None:
+                reading = self._reading(hit)
+                yield Seen(uid, self._observation(reading, paths, self._plans.personas[uid]))
+
+    def _reading(self, hit: Hit) -> "_Reading":
+        event, reader = hit.event, hit.bound.reader
+        place = str(event.row["event_uid"]), reader
+        found = self._readings.get(place)
+        if found is None:
+            found = self._readings[place] = _Reading(event, reader)
+        return found
+
+    def _observation(
+        self, reading: "_Reading", paths: Iterable[str], persona_keys: Iterable[str]
+    ) -> Observation:
+        values = ((path, reading.texts(path)) for path in paths)
+        return Observation(
+            uid=reading.uid,
+            time_us=reading.time_us,
+            source=reading.source,
+            values={path: texts for path, texts in values if texts},
+            personas={key: reading.persona(key, self._rules) for key in persona_keys},
+            account=reading.account,
+        )
+
+
+class _Reading:
+    """One event as rules of one reader see it; the texts and people asked for so far."""
+
+    def __init__(self, event: Event, reader: EventReader) -> None:
+        row = event.row
+        time = row["time"]
         if not isinstance(time, datetime):
             raise TypeError("an event's `time` is a timestamp column")
-        values = {path: self._values(event_uid, bound.reader, path, event) for path in paths}
-        observation = Observation(
-            uid=event_uid,
-            time_us=microseconds(time),
-            source=str(event.row["source"]),
-            values={path: texts for path, texts in values.items() if texts},
-            personas={
-                key: self._persona(event_uid, key, event, bound.reader)
-                for key in self._plans.personas[uid]
-            },
-            account=account_of(event.row),
-        )
-        yield Seen(uid, observation)
+        self.uid, self.source = str(row["event_uid"]), str(row["source"])
+        self.time_us, self.account = microseconds(time), account_of(row)
+        self._event, self._reader = event, reader
+        self._texts: dict[str, tuple[str, ...]] = {}
+        self._personas: dict[str, state.Persona] = {}
 
-    def _values(
-        self, event_uid: str, reader: EventReader, path: str, event: Event
-    ) -> tuple[str, ...]:
-        key = event_uid, path, reader
-        if key not in self._texts:
-            self._texts[key] = _texts(reader, path, event)
-        return self._texts[key]
+    def texts(self, path: str) -> tuple[str, ...]:
+        """Return the values at a path that correlations group by or count."""
+        found = self._texts.get(path)
+        if found is None:
+            found = self._texts[path] = _texts(self._reader, path, self._event)
+        return found
 
-    def _persona(
-        self, event_uid: str, key: str, event: Event, reader: EventReader
-    ) -> state.Persona:
-        # Who acted is the same for every rule; what a rule chooses is read as its paths are.
-        place = event_uid, key, reader if key else None
-        if place not in self._personas:
-            rule = self._rules[key] if key else None
-            self._personas[place] = _persona(event, reader, rule)
-        return self._personas[place]
+    def persona(self, key: str, rules: Mapping[str, Rule]) -> state.Persona:
+        """Return who is behind the event, as the rule `key` chooses it; empty for no choice."""
+        found = self._personas.get(key)
+        if found is None:
+            rule = rules[key] if key else None
+            found = self._personas[key] = _persona(self._event, self._reader, rule)
+        return found
 
 
 def _persona(event: Event, reader: EventReader, rule: Rule | None) -> state.Persona:

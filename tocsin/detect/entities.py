@@ -10,7 +10,7 @@ https://kubernetes.io/docs/reference/access-authn-authz/authentication/#service-
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 
 from tocsin.conditions import lookup, text_of
@@ -48,7 +48,7 @@ def actor_of(row: Mapping[str, object]) -> Entity | None:
     return _user(uid, name) or _service(row)
 
 
-def entity_of(event: Event, paths: Iterable[EntityPath], reader: EventReader) -> Entity:
+def entity_of(event: Event, paths: Sequence[EntityPath], reader: EventReader) -> Entity:
     """Return what a finding on this event is about.
 
     That is the rule's own choice of `paths`, the first that gives a value; then, or where there are
@@ -56,35 +56,50 @@ def entity_of(event: Event, paths: Iterable[EntityPath], reader: EventReader) ->
     """
     for found in entities_at(event, paths, reader):
         return found
-    actor = actor_of(event.row)
+    return event.once(_own_entity)
+
+
+def _own_entity(event: Event) -> Entity:
+    actor = event.once(_actor)
     if actor:
         return actor
     address = _first(event.row, "src_endpoint.ip")
     if address:
         return Entity("address", address, address)
-    account = account_of(event.row)
+    account = event.once(_account)
     if account:
         return Entity("account", account, account)
     return Entity("source", _first(event.row, "source") or "unknown")
 
 
 def links_of(
-    event: Event, entity: Entity, paths: Iterable[EntityPath], reader: EventReader
+    event: Event, entity: Entity, paths: Sequence[EntityPath], reader: EventReader
 ) -> tuple[Entity, ...]:
     """Return other entities tied to the event: the actor, its key and session, the rule's links."""
-    actor = actor_of(event.row)
-    key = _first(event.row, "actor.user.credential_uid", "actor.session.credential_uid")
-    session = _first(event.row, "actor.session.uid")
-    found = [
+    found = [*event.once(_own_links), *entities_at(event, paths, reader)]
+    distinct = {(link.type, link.uid): link for link in reversed(found)}
+    distinct.pop((entity.type, entity.uid), None)
+    return tuple(distinct[key] for key in sorted(distinct))[:_MAX_LINKS]
+
+
+def _own_links(event: Event) -> list[Entity]:
+    row, actor = event.row, event.once(_actor)
+    key = _first(row, "actor.user.credential_uid", "actor.session.credential_uid")
+    session = _first(row, "actor.session.uid")
+    return [
         *([actor] if actor else []),
         *([Entity("access_key", key, key)] if key else []),
         # Session names are chosen by callers and often alike: only with its actor is one unique.
         *([Entity("session", f"{actor.uid}/{session}", session)] if actor and session else []),
-        *entities_at(event, paths, reader),
     ]
-    distinct = {(link.type, link.uid): link for link in reversed(found)}
-    distinct.pop((entity.type, entity.uid), None)
-    return tuple(sorted(distinct.values(), key=lambda link: (link.type, link.uid)))[:_MAX_LINKS]
+
+
+def _actor(event: Event) -> Entity | None:
+    return actor_of(event.row)
+
+
+def _account(event: Event) -> str | None:
+    return account_of(event.row)
 
 
 def account_of(row: Mapping[str, object]) -> str | None:
@@ -92,9 +107,11 @@ def account_of(row: Mapping[str, object]) -> str | None:
     return _first(row, "cloud.account.uid") or None
 
 
-def entities_at(event: Event, paths: Iterable[EntityPath], reader: EventReader) -> list[Entity]:
+def entities_at(event: Event, paths: Sequence[EntityPath], reader: EventReader) -> list[Entity]:
     """Return the entities that the paths name, in order."""
-    account = account_of(event.row) or ""
+    if not paths:
+        return []
+    account = event.once(_account) or ""
     found = []
     for path in paths:
         for value in reader.values(path.path)(event):

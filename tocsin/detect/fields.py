@@ -10,12 +10,15 @@ happens to hold:
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TypeVar, cast
 
 import pyarrow as pa
 
 from tocsin.conditions import PlainReader
+
+_Made = TypeVar("_Made")
 
 SHARED_ROOTS = frozenset(
     {
@@ -45,6 +48,11 @@ class Row(Mapping[str, object]):
             raise KeyError(name)
         return value
 
+    def get(self, key: str, /, default: object = None) -> object:
+        """Return one value without the exception that a missing one costs."""
+        value = self._columns.value(key, self._index)
+        return default if value is None else value
+
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and self._columns.value(name, self._index) is not None
 
@@ -69,10 +77,10 @@ class Columns:
 
     def value(self, name: str, index: int) -> object:
         """Return one value, `None` where there is no such column or no value."""
-        if name not in self.names:
-            return None
         column = self._read.get(name)
         if column is None:
+            if name not in self.names:
+                return None
             column = [_pruned(value) for value in self._events.column(name).to_pylist()]
             self._read[name] = column
         return column[index]
@@ -89,6 +97,16 @@ class Event:
 
     record: Mapping[str, object]
     row: Mapping[str, object]
+    _made: dict[object, object] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def once(self, make: Callable[["Event"], _Made]) -> _Made:
+        """Return what `make` gives for this event, worked out when first asked.
+
+        Many rules match one event; who did it is the same for all of them.
+        """
+        if make not in self._made:
+            self._made[make] = make(self)
+        return cast("_Made", self._made[make])
 
 
 @dataclass(frozen=True, slots=True)
