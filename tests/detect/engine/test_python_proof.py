@@ -30,12 +30,16 @@ def named(path, *words):
     return Field(path, tuple(Text((word,), True) for word in words))
 
 
+EITHER = AnyOf((AllOf((named("a", "X"),)), AllOf((named("b", "X"),))))
+
+
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
         ('return event.get("a") == "X"', [named("a", "X")]),
         ('return event["a"] == "X"', [named("a", "X")]),
         ('return event.get("a", "") == "X" and other(event)', [named("a", "X")]),
+        ('return f() if event.get("a") == "X" else event.get("b") == "X"', [EITHER]),
         ('return event.get("a") in ("X", "Y")', [named("a", "X", "Y")]),
         ('return event.get("a") in NAMES and 1', [named("a", "X", "Y")]),
         ('return event.deep_get("a", "b", default="") == "X"', [named("a.b", "X")]),

@@ -52,12 +52,8 @@ class Conditions(Expressions):
                 tell = self._each if is_each else self._some
                 return tell(values, env, is_true)
             case ast.IfExp(test=inner, body=body, orelse=orelse):
-                return joined(
-                    [
-                        self._each_of([(inner, True), (body, is_true)], env),
-                        self._each_of([(inner, False), (orelse, is_true)], env),
-                    ]
-                )
+                either = [[(inner, True), (body, is_true)], [(inner, False), (orelse, is_true)]]
+                return self._one_branch(either, env)
             case ast.Compare(left=left, ops=[operator], comparators=[right]):
                 return self._compared(left, operator, right, env, is_true)
             case ast.Call():
@@ -97,6 +93,20 @@ class Conditions(Expressions):
             except EndOfProofError as end:
                 raise EndOfProofError(*found, *end.args) from None
         return found
+
+    def _one_branch(self, branches: list[list[tuple[ast.expr, bool]]], env: Env) -> list[Condition]:
+        """Return what one branch demands; where one is not understood, the other counts as well."""
+        found: list[list[Condition]] = []
+        is_understood = True
+        for branch in branches:
+            try:
+                found.append(self._each_of(branch, env))
+            except EndOfProofError as end:
+                found.append(list(end.args))
+                is_understood = False
+        if is_understood:
+            return joined(found)
+        raise EndOfProofError(*joined(found))
 
     def _some(self, values: list[ast.expr], env: Env, is_true: bool) -> list[Condition]:
         """Return that one part must hold, or be reached where it is not understood."""
