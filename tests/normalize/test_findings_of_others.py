@@ -9,6 +9,7 @@ from tests.normalize.records import MACROS, normalized, reasons, shipped, small
 from tests.normalize.test_conservation import ODD, confused, full, paths
 from tocsin.detect.entities import actor_of
 from tocsin.normalize import overlay, unwrap
+from tocsin.ocsf.findings import finding_json
 from tocsin.ocsf.output import event_json
 
 NAMES = ("aws.guardduty", "falco.alert", "kubearmor.alert")
@@ -35,6 +36,19 @@ def test_every_sample_is_a_valid_event_and_a_finding(mapping):
     assert [problems(event_json(row)) for row in made.events.to_pylist()] == [[]] * len(records)
     assert made.findings.num_rows == len(records)
     assert all(row["description"] and row["title"] for row in made.findings.to_pylist())
+
+
+def test_as_detection_finding_it_is_valid_and_brings_its_evidence(mapping):
+    records = [overlay(mapping.example, each.record) for each in mapping.samples]
+    made = normalized(mapping, *records)
+    pairs = zip(made.findings.to_pylist(), made.events.to_pylist(), strict=True)
+
+    told = [finding_json(finding, [event]) for finding, event in pairs]
+
+    assert [problems(each) for each in told] == [[]] * len(records)
+    evidences = [event_json(row).get("evidences") for row in made.events.to_pylist()]
+    assert [each.get("evidences") for each in told] == evidences
+    assert any(evidences)
 
 
 @pytest.mark.parametrize("complete", [False, True])

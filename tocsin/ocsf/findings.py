@@ -169,6 +169,9 @@ def _from_events(events: Sequence[Mapping[str, object]]) -> dict[str, object]:
         for event in events[:_MAX_EVIDENCE]
     ]
     evidences = [each for each in evidences if any(name in each for name in _TELLING)]
+    # An event that is a finding of another tool brings evidence of its own.
+    brought = (_list(event.get("evidences")) for event in events[:_MAX_EVIDENCE])
+    evidences += [_object(each) for some in brought for each in some][:_MAX_EVIDENCE]
     if evidences:
         told["evidences"] = evidences
     resources = _distinct(
@@ -224,6 +227,10 @@ def _texts(value: object) -> list[str]:
 
 def _list(value: object) -> list[object]:
     return list(value) if isinstance(value, list | tuple) else []
+
+
+def _object(value: object) -> dict[str, object]:
+    return dict(_mapping(value))
 
 
 def _mapping(value: object) -> Mapping[str, object]:
