@@ -73,6 +73,19 @@ def _is_lower_limit(asked):
     return not asked.denies and all(name in ("gt", "gte") for name, _ in asked.bounds)
 
 
+def _opened(window, openers):
+    """Return what lies at or after the first event that a chain can begin with."""
+    first = min((each.minute for each in window if each.rules & set(openers)), default=None)
+    return [each for each in window if first is not None and each.minute >= first]
+
+
+def _named(asked, window):
+    if asked.kind != "temporal_ordered":
+        return window
+    least = max([1, *(n + (name == "gt") for name, n in asked.bounds)])
+    return _opened(window, asked.rules[: len(asked.rules) - least + 1])
+
+
 def _measured(measure):
     """Windows that slide for lower limits, windows that follow each other for all else."""
 
@@ -81,7 +94,7 @@ def _measured(measure):
             for minute in sorted({each.minute for each in events}):
                 window = [each for each in events if minute - asked.span < each.minute <= minute]
                 if _fulfilled(asked, measure(asked, window, minute)):
-                    yield minute, window
+                    yield minute, _named(asked, window)
             return
         yield from _following(
             asked, events, lambda window: _fulfilled(asked, measure(asked, window, None))
@@ -191,7 +204,7 @@ def _sequence(asked, events):
         if not whole:
             continue
         if not asked.without:
-            yield minute, window
+            yield minute, _opened(window, asked.rules[:1])
             continue
         meanwhile = [each for each in window if each.minute >= max(whole)]
         if not any(each.rules & set(asked.without) for each in meanwhile):

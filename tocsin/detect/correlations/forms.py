@@ -6,6 +6,7 @@ from tocsin.detect.correlations.absences import Absence
 from tocsin.detect.correlations.measures import Count, Distinct, Measure, Sum
 from tocsin.detect.correlations.model import Correlation, Denied, Expression, Joined, Occurs
 from tocsin.detect.correlations.novelty import Novelty
+from tocsin.detect.correlations.orders import Order
 from tocsin.detect.correlations.plan import Form, Plan
 from tocsin.detect.correlations.rates import Rate
 from tocsin.detect.correlations.sliding import Alternatives, Sliding
@@ -33,7 +34,22 @@ def form_of(plan: Plan) -> Form:
         case _ if is_late(correlation):
             return Tumbling(plan)
         case _:
-            return Sliding(plan, lambda: _measure(plan))
+            return Sliding(plan, lambda: _measure(plan), _order(plan))
+
+
+def order_of(form: Form) -> Order | None:
+    """Return what the steps of a form are good for; `None` where they are in no order."""
+    return form.order if isinstance(form, (Sliding, Alternatives)) else None
+
+
+def _order(plan: Plan) -> Order | None:
+    if plan.correlation.kind != "temporal_ordered":
+        return None
+    steps = [1 << plan.bits[uid] for uid in plan.correlation.rules]
+    # Whatever enough other steps may follow can be the first of a chain.
+    openers = set(steps[: len(steps) - max(1, plan.needed) + 1])
+    closing = steps[-1] if steps[-1] not in {*openers, *steps[:-1]} else 0
+    return Order(sum(openers), closing, plan.span_us, plan.late_us)
 
 
 def is_late(correlation: Correlation) -> bool:

@@ -159,7 +159,10 @@ class Chain:
 
     def load(self, before: Sequence[Sighting]) -> None:
         """See `Measure`."""
-        for _, together in groupby(before, key=lambda each: each.time_us):
+        # Nothing follows a last step: it counts where the chain is asked for at its moment.
+        followed = sum(1 << step for step in set(self._steps[:-1]))
+        needed = [each for each in before if each.steps & followed]
+        for _, together in groupby(needed, key=lambda each: each.time_us):
             self.add(tuple(together))
 
     def add(self, together: Sequence[Sighting]) -> None:

@@ -2,12 +2,13 @@
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 
 import msgspec
 
-from tocsin.detect.correlations.forms import form_of
+from tocsin.detect.correlations.forms import form_of, order_of
+from tocsin.detect.correlations.orders import Order
 from tocsin.detect.correlations.plan import Form, Mark, Observation, Plan, Telling
 from tocsin.detect.correlations.state import (
     NEVER,
@@ -78,6 +79,9 @@ class Correlator:
         self.plans = tuple(plans)
         self._uids = {plan.key: plan.uid for plan in self.plans}
         self._forms: Mapping[str, Form] = {plan.uid: form_of(plan) for plan in self.plans}
+        self._orders: Mapping[str, Order | None] = {
+            plan.key: order_of(self._forms[plan.uid]) for plan in self.plans
+        }
         self.readers: Mapping[str, tuple[Plan, ...]] = self._by_reference()
 
     def _by_reference(self) -> Mapping[str, tuple[Plan, ...]]:
@@ -127,7 +131,8 @@ class Correlator:
             key = max(outcome.memories, key=lambda name: (outcome.memories[name].size, name))
             before = outcome.memories[key].size
             wanted = max(before - (total - MAX_ROWS), before // 2)
-            outcome.memories[key], lost = _bounded(outcome.memories[key], MAX_GROUPS, wanted)
+            order = self._orders.get(key)
+            outcome.memories[key], lost = _bounded(outcome.memories[key], MAX_GROUPS, wanted, order)
             _count(outcome.lost, self._uids.get(key, "*"), lost)
             total += outcome.memories[key].size - before
 
@@ -145,7 +150,8 @@ class Correlator:
             group = memory.get(key) or Group(Head(values=values))
             changed[key], closed = self._step(plan, group, sightings, mark, outcome)
             closings += [Seen(plan.uid, _observed(each)) for each in closed]
-        memory, lost = _bounded(memory.changed(changed), MAX_GROUPS, MAX_ROWS)
+        order = self._orders[plan.key]
+        memory, lost = _bounded(memory.changed(changed), MAX_GROUPS, MAX_ROWS, order)
         _count(outcome.lost, plan.uid, lost)
         outcome.memories[plan.key] = memory
         if not memory.count:
@@ -165,9 +171,10 @@ class Correlator:
         step = form.step(grown, since_us, mark)
         outcome.told += [Told(plan, group.head.values, each) for each in step.tellings]
         _count(outcome.late, plan.uid, step.late)
-        after, lost = _pruned(step.group, plan, mark)
+        order = self._orders[plan.key]
+        after, lost = _pruned(step.group, plan, mark, order)
         _count(outcome.lost, plan.uid, lost)
-        return _scheduled(after, form, plan, mark), step.closings
+        return _scheduled(after, form, plan, mark, order), step.closings
 
 
 def _last_us(memory: Memory) -> int:
@@ -229,18 +236,24 @@ def _observed(sighting: Sighting) -> Observation:
 
 def _grown(group: Group, sightings: Sequence[Sighting]) -> tuple[Group, int]:
     """Return the group with new sightings in their places, and the time of the first new one."""
+    if not sightings:
+        return group, NEVER
     since_us = NEVER
-    ordered = list(group.sightings)
-    for sighting in sorted(sightings, key=lambda each: each.order):
-        place = bisect_left(ordered, sighting.order, key=lambda each: each.order)
-        before = ordered[place] if place < len(ordered) else None
-        if before is None or before.uid != sighting.uid:
-            ordered.insert(place, sighting)
+    first = min(each.order for each in sightings)
+    place = bisect_left(group.sightings, first, key=lambda each: each.order)
+    ordered = list(group.sightings[:place])
+    known = {id(each) for each in group.sightings[place:]}
+    # What is known comes before what is new of the same event: sorting keeps their order.
+    for sighting in sorted((*group.sightings[place:], *sightings), key=lambda each: each.order):
+        before = ordered[-1] if ordered else None
+        if before is None or before.order != sighting.order:
+            ordered.append(sighting)
         elif (joined := before.joined(sighting)) is not before:
-            ordered[place] = joined
+            ordered[-1] = joined
         else:
             continue
-        since_us = min(since_us, sighting.time_us)
+        if id(sighting) not in known:
+            since_us = min(since_us, sighting.time_us)
     if since_us == NEVER:
         return group, NEVER
     head = msgspec.structs.replace(
@@ -251,12 +264,15 @@ def _grown(group: Group, sightings: Sequence[Sighting]) -> tuple[Group, int]:
     return Group(head, tuple(ordered), group.seen), since_us
 
 
-def _pruned(group: Group, plan: Plan, mark: Mark) -> tuple[Group, int]:
+def _pruned(group: Group, plan: Plan, mark: Mark, order: Order | None) -> tuple[Group, int]:
     """Return the group without what is past, and how much more had to go."""
     kept = group.sightings
     # Those to come are in order of their end, nearly; what stays a while longer does no harm.
     if kept and kept[0].keep_us <= mark.watermark_us:
         kept = tuple(each for each in kept if each.keep_us > mark.watermark_us)
+    if order is not None:
+        kept, missed = order.fitting(order.without_vain(kept, mark.watermark_us), MAX_SIGHTINGS)
+        return replace(group, sightings=kept), missed
     most = max(MAX_SIGHTINGS, 2 * plan.counted)
     lost = kept[: max(0, len(kept) - most)]
     seen, many = group.seen, max(0, len(group.seen) - MAX_VALUES - 1)
@@ -271,7 +287,9 @@ def _pruned(group: Group, plan: Plan, mark: Mark) -> tuple[Group, int]:
     return Group(group.head, kept[len(lost) :], seen), missed + many
 
 
-def _scheduled(group: Group, form: Form, plan: Plan, mark: Mark) -> Group | None:
+def _scheduled(
+    group: Group, form: Form, plan: Plan, mark: Mark, order: Order | None
+) -> Group | None:
     """Return the group with the time at which to look again; `None` where nothing is left of it."""
     keep_us = _kept_until(group.head, plan)
     if not group.sightings and not group.seen:
@@ -280,6 +298,7 @@ def _scheduled(group: Group, form: Form, plan: Plan, mark: Mark) -> Group | None
         due_us = keep_us
     else:
         due_us = group.sightings[0].keep_us if group.sightings else NEVER
+        due_us = min(due_us, order.due(group)) if order is not None else due_us
         due_us = (due_us // _GRID_US + 1) * _GRID_US
     due_us = min(due_us, form.due(group))
     head = msgspec.structs.replace(group.head, due_us=due_us, keep_us=keep_us)
@@ -294,15 +313,22 @@ def _kept_until(head: Head, plan: Plan) -> int:
     return head.closed_us + plan.delay_us
 
 
-def _bounded(memory: Memory, most_groups: int, most_rows: int) -> tuple[Memory, int]:
-    """Return the memory without the groups that are too many, and how many those are."""
+def _bounded(
+    memory: Memory, most_groups: int, most_rows: int, order: Order | None
+) -> tuple[Memory, int]:
+    """Return the memory without the groups that are too many, and how many of those are missed."""
     count, size = memory.count, memory.size
     if count <= most_groups and size <= most_rows:
         return memory, 0
     gone: dict[str, Group | None] = {}
-    for key, group in sorted(memory.items(), key=lambda item: (item[1].head.last_us, item[0])):
+    missed = 0
+    ranked = [
+        (order is None or not order.waits(group), group.head.last_us, key, group.size)
+        for key, group in memory.items()
+    ]
+    for is_missed, _, key, rows in sorted(ranked):
         if count <= most_groups and size <= most_rows:
             break
         gone[key] = None
-        count, size = count - 1, size - group.size
-    return memory.changed(gone), len(gone)
+        count, size, missed = count - 1, size - rows, missed + is_missed
+    return memory.changed(gone), missed

@@ -1,10 +1,11 @@
 """Correlations that more events can only fulfill: decided at once, at every event.
 
 The window is `(t - timespan, t]` for each time t of an event. A late event only adds windows and
-makes others larger, so whatever has been told stays true.
+makes others larger, so whatever has been told stays true. A window of steps in order is told from
+its first opening on (see `orders`).
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -12,6 +13,7 @@ from itertools import groupby
 import msgspec
 
 from tocsin.detect.correlations.measures import Chain, Measure, Sum
+from tocsin.detect.correlations.orders import Order, openings
 from tocsin.detect.correlations.plan import Mark, Plan, Step
 from tocsin.detect.correlations.state import NEVER, Group, Sighting
 from tocsin.detect.correlations.telling import Ledger
@@ -23,6 +25,7 @@ class Sliding:
 
     plan: Plan
     measure: Callable[[], Measure]
+    order: Order | None = None
 
     def step(self, group: Group, since_us: int, mark: Mark) -> Step:
         """See `Form`."""
@@ -31,9 +34,11 @@ class Sliding:
         ledger = Ledger(group.sightings, self.plan.period_us)
         waits = self.plan.correlation.kind == "value_sum"
         from_us = min(since_us, _open_from(group.sightings)) if waits else since_us
+        opened = openings(group.sightings, self.order.opening) if self.order else None
         for window in windows(group.sightings, from_us, self.plan.span_us, self.measure()):
             if self._holds(window, mark):
-                ledger.tell(window.first, window.end, window.moment, window.value)
+                first = opened(window.first) if opened else window.first
+                ledger.tell(first, window.end, window.moment, window.value)
                 for place in range(window.moment, window.end):
                     ledger.close(place)
         sightings = tuple(ledger.sightings)
@@ -68,6 +73,17 @@ class Alternatives:
     chains: tuple[tuple[tuple[int, ...], int], ...]
     is_late: bool
 
+    @property
+    def order(self) -> Order:
+        """What the steps of all chains together are good for."""
+        opening = going_on = closing = 0
+        for steps, denied in self.chains:
+            opening |= 1 << steps[0]
+            closing |= 1 << steps[-1]
+            going_on |= denied | sum(1 << step for step in set(steps[:-1]))
+        closing &= ~(opening | going_on)
+        return Order(opening, closing, self.plan.span_us, self.plan.late_us, self.is_late)
+
     def step(self, group: Group, since_us: int, mark: Mark) -> Step:
         """See `Form`."""
         if not self.is_late:
@@ -97,9 +113,11 @@ class Alternatives:
             if not all(present >> step & 1 for step in steps):
                 continue
             ledger.rewind()
+            opened = openings(group.sightings, 1 << steps[0])
             for window in windows(group.sightings, since_us, self.plan.span_us, Chain(steps)):
                 if window.value == len(steps):
-                    ledger.tell(window.first, window.end, window.moment, window.value)
+                    first = opened(window.first)
+                    ledger.tell(first, window.end, window.moment, window.value)
                     self._close(ledger, window, steps)
         after = replace(group, sightings=tuple(ledger.sightings))
         return Step(after, ledger.tellings, ledger.closings)
@@ -108,18 +126,19 @@ class Alternatives:
         self, ledger: Ledger, steps: tuple[int, ...], denied: int, from_us: int, until_us: int
     ) -> None:
         sightings = tuple(ledger.sightings)
+        wanted = sum(1 << step for step in set(steps))
+        taken = [place for place, each in enumerate(sightings) if each.steps & wanted]
+        denying = [place for place, each in enumerate(sightings) if each.steps & denied]
         for window in windows(sightings, from_us, self.plan.span_us, chain := Chain(steps)):
             if window.time_us > until_us:
                 return
             moment = range(window.moment, window.end)
             if window.value < len(steps) or all(sightings[place].is_decided for place in moment):
                 continue
-            begin = chain.begin() or 0
-            within = range(window.first, window.end)
-            inside = [place for place in within if sightings[place].time_us >= begin]
-            if not any(sightings[place].steps & denied for place in inside):
-                taken = [at for at in inside if any(sightings[at].steps >> n & 1 for n in steps)]
-                ledger.tell(window.first, window.end, window.moment, window.value, among=taken)
+            begin = bisect_left(sightings, chain.begin() or 0, key=lambda each: each.time_us)
+            if bisect_left(denying, begin) == bisect_left(denying, window.end):
+                among = taken[bisect_left(taken, begin) : bisect_left(taken, window.end)]
+                ledger.tell(begin, window.end, window.moment, window.value, among=among)
                 self._close(ledger, window, steps)
 
     def _close(self, ledger: Ledger, window: "Window", steps: tuple[int, ...]) -> None:

@@ -1,5 +1,6 @@
 """Note which sightings a finding names, so that each is told once a period."""
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -52,7 +53,7 @@ class Ledger:
             end: place after its last one.
             closing: place of the sighting that says when it was.
             value: what was measured.
-            among: places in the window, where not all of it is meant.
+            among: places in the window, in order, where not all of it is meant.
             usual: what is usual.
             at_us: when it was, where the closing does not say so.
         """
@@ -61,7 +62,8 @@ class Ledger:
         reached = self._reached.get(period_us, 0)
         self._reached[period_us] = max(end, reached)
         # Windows follow each other: what earlier ones hold is told already.
-        places = among or range(max(first, reached), end)
+        new = max(first, reached)
+        places = among[bisect_left(among, new) :] if among else range(new, end)
         fresh = [place for place in places if period_us not in self.sightings[place].told]
         for place in fresh:
             told = (*self.sightings[place].told, period_us)
