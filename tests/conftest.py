@@ -75,6 +75,7 @@ def reason_of(longrepr: object) -> str:
 def corpora() -> Path:
     """Return the folder of recorded data that lies beside the checkout."""
     if not CORPORA.is_dir():
+        # Recorded data is not ours to ship; under TOCSIN_TEST_REQUIRE=all this is a failure.
         pytest.skip("recorded data is absent: expected ../shared/corpora beside the checkout")
     return CORPORA
 
@@ -97,4 +98,5 @@ def program(*names: str) -> str:
         path = shutil.which(name)
         if path:
             return path
+    # Not everybody may install programs; under TOCSIN_TEST_REQUIRE=all this is a failure.
     pytest.skip(f"{names[0]} is not installed: run `make tools`")

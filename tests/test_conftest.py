@@ -7,6 +7,7 @@ import pytest
 
 from tests import conftest
 
+# Test files that skip or fail, as texts for pytest to run: they are what is tested here.
 SKIPS = {
     "test_body": "import pytest\ndef test_it(): pytest.skip('no body')",
     "test_mark": "import pytest\n@pytest.mark.skip(reason='no mark')\ndef test_it(): pass",
@@ -16,6 +17,7 @@ SKIPS = {
     ),
     "test_file": "import pytest\npytest.skip('no file', allow_module_level=True)",
 }
+# An expected failure is no skip and stays allowed.
 EXPECTED_FAILURE = "import pytest\n@pytest.mark.xfail(reason='known')\ndef test_it(): assert False"
 
 

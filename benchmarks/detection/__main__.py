@@ -73,8 +73,7 @@ def measured(workplace: Workplace, chosen: Sequence[str]) -> tuple[list[Result],
     for name in chosen:
         try:
             results += ROWS[name](workplace)
-        # A row that fails must not cost the others, which took minutes; the suite fails at its end.
-        except Exception as error:
+        except Exception as error:  # others took minutes: the suite goes on, and fails at its end
             failures.append(f"{name}: {type(error).__name__}: {error}")
             workplace.say(failures[-1])
     return sorted(results, key=_place), failures

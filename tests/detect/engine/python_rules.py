@@ -163,6 +163,7 @@ def nested(inner):
         ),
         st.builds(lambda part, then: [f"for each in {part} or []:", *block(then)], parts, blocks),
         st.builds(lambda then: ["for each in NAMES:", *block(then), "    continue"], blocks),
+        # People's rules catch everything, and what a proof says of both blocks must hold.
         st.builds(
             lambda then, other: ["try:", *block(then), "except Exception:", *block(other)],
             blocks,

@@ -125,7 +125,7 @@ def prepared(source):
         noted.clear()
         try:
             return names["rule"](RuleEvent(frozen(record))) is True, bool(noted)
-        except Exception:
+        except Exception:  # a rule that raises on a made-up record has not matched it
             return False, bool(noted)
 
     return run
