@@ -5,7 +5,7 @@ normalized events are left out, for a peer has none; placeholders get values, fo
 placeholders.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
@@ -13,7 +13,7 @@ import yaml
 from benchmarks import recorded
 from benchmarks.detection.mutation import Document, multiplied, uuid_of
 from benchmarks.detection.process_rules import process_documents
-from tocsin.conditions.tree import AllOf, AnyOf, Condition, Exists, Field, Not, SameAs
+from tocsin.conditions.tree import leaves_of, paths_of
 from tocsin.detect import LogSources, Rule, parse_rules
 from tocsin.detect.fields import EventReader
 from tocsin.run import content
@@ -135,22 +135,9 @@ def _reads_records_only(document: Document) -> bool:
     except ValueError:
         return False
     reader = EventReader(rule.log_source.reads_ocsf, frozenset({"resources"}))
-    return rule.condition is not None and all(map(reader.reads_record, _paths(rule.condition)))
-
-
-def _paths(condition: Condition) -> Iterator[str]:
-    match condition:
-        case AllOf(inner) | AnyOf(inner):
-            for each in inner:
-                yield from _paths(each)
-        case Not(inner_condition):
-            yield from _paths(inner_condition)
-        case Field(path) | Exists(path):
-            yield path
-        case SameAs(path, other):
-            yield from (path, other)
-        case _:
-            pass
+    return rule.condition is not None and all(
+        reader.reads_record(path) for leaf in leaves_of(rule.condition) for path in paths_of(leaf)
+    )
 
 
 def _keeps_event_name(field: str, literal: str, number: int) -> bool:

@@ -6,6 +6,7 @@ taken apart (`detect.review` does). `conditions.compiled` turns it into a functi
 Source: Sigma specification 2.1, "Detection" and the appendix on modifiers.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 from typing import Literal, TypeAlias
@@ -146,3 +147,28 @@ class Not:
 
 Leaf: TypeAlias = Field | Exists | SameAs | Keyword
 Condition: TypeAlias = Leaf | AllOf | AnyOf | Not
+
+
+def leaves_of(condition: Condition | None) -> Iterator[Leaf]:
+    """Yield the leaves of a condition, as they are written."""
+    stack = [] if condition is None else [condition]
+    while stack:
+        top = stack.pop()
+        match top:
+            case AllOf(inner) | AnyOf(inner):
+                stack.extend(reversed(inner))
+            case Not(inner_condition):
+                stack.append(inner_condition)
+            case _:
+                yield top
+
+
+def paths_of(leaf: Leaf) -> tuple[str, ...]:
+    """Return the paths that a leaf reads; none for keywords, which read everything."""
+    match leaf:
+        case Field(path) | Exists(path):
+            return (path,)
+        case SameAs(path, other):
+            return path, other
+        case Keyword():
+            return ()

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from tocsin.conditions import Condition, PlainReader, compile_condition, lookup
 from tocsin.conditions.suppression import Sighting
-from tocsin.conditions.tree import AllOf, AnyOf, Exists, Field, Keyword, Not, SameAs
+from tocsin.conditions.tree import leaves_of, paths_of
 from tocsin.detect.document import Reading, nearest
 from tocsin.detect.entities import account_of, entity_of
 from tocsin.detect.fields import Columns, Event, EventReader, Row
@@ -193,18 +193,8 @@ def _compiled(text: str, reader: EventReader) -> tuple[Callable[[_Sight], bool],
 
 def _paths(condition: Condition) -> Iterator[str | None]:
     """Yield every path that a condition reads, `None` for a whole record."""
-    match condition:
-        case AllOf(conditions) | AnyOf(conditions):
-            for each in conditions:
-                yield from _paths(each)
-        case Not(inner):
-            yield from _paths(inner)
-        case Field(path) | Exists(path):
-            yield path
-        case SameAs(path, other):
-            yield from (path, other)
-        case Keyword():
-            yield None
+    for leaf in leaves_of(condition):
+        yield from paths_of(leaf) or (None,)
 
 
 def _context(text: object) -> object:

@@ -13,13 +13,12 @@ from tocsin.conditions.tree import (
     AllOf,
     AnyOf,
     Condition,
-    Exists,
     Field,
-    Keyword,
     Not,
     Null,
-    SameAs,
     Text,
+    leaves_of,
+    paths_of,
 )
 from tocsin.detect.document import nearest
 from tocsin.detect.fields import SHARED_ROOTS
@@ -109,7 +108,7 @@ def _fields(
     if rule.condition is None or rule.log_source.reads_ocsf or not known:
         return
     roots = SHARED_ROOTS.union({"ocsf"}, *known, *map(_keys, rule.examples))
-    for path in sorted(set(_paths(rule.condition))):
+    for path in sorted({path for leaf in leaves_of(rule.condition) for path in paths_of(leaf)}):
         root = path.split(".")[0]
         if root not in roots and path not in roots:
             suggestion = nearest(root, roots)
@@ -121,21 +120,6 @@ def _fields(
 def _keys(example: object) -> frozenset[str]:
     record = json.loads(getattr(example, "record", "{}"))
     return frozenset(record) if isinstance(record, dict) else frozenset()
-
-
-def _paths(condition: Condition) -> Iterator[str]:
-    match condition:
-        case AllOf(inner) | AnyOf(inner):
-            for each in inner:
-                yield from _paths(each)
-        case Not(each):
-            yield from _paths(each)
-        case Field(path) | Exists(path):
-            yield path
-        case SameAs(path, other):
-            yield from (path, other)
-        case Keyword():
-            return
 
 
 def _tags(rule: Rule, text: str, lines: _Lines, lexicon: Lexicon) -> Iterator[Problem]:

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from tocsin.conditions import compile_condition
-from tocsin.conditions.tree import AllOf, Condition, Leaf
+from tocsin.conditions.tree import AllOf, Condition, Leaf, leaves_of, paths_of
 from tocsin.detect.engine.heads import Heads
 from tocsin.detect.engine.reduced import Reduce, reduced
-from tocsin.detect.engine.shape import Necessary, leaves_of, paths_of
+from tocsin.detect.engine.shape import Necessary
 
 CanDecide: TypeAlias = Callable[[Leaf], bool]
 

@@ -12,11 +12,12 @@ from typing import TypeVar
 
 import msgspec
 
+from tocsin.conditions.tree import leaves_of, paths_of
 from tocsin.detect.engine.checks import Checks, Left, Open
 from tocsin.detect.engine.field_index import Numbers
 from tocsin.detect.engine.heads import Heads, Kind, can_decode, without_prefixes
 from tocsin.detect.engine.memory import Allowance, Memory
-from tocsin.detect.engine.shape import Necessary, kinds_of, leaves_of, paths_of
+from tocsin.detect.engine.shape import Necessary, kinds_of
 
 MAX_LOOKS = 4_096
 

@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tocsin.conditions import lookup
-from tocsin.conditions.tree import Keyword
+from tocsin.conditions.tree import Keyword, leaves_of, paths_of
 from tocsin.detect.engine.field_index import FieldIndex
 from tocsin.detect.engine.heads import can_decode
 from tocsin.detect.engine.memory import Allowance
-from tocsin.detect.engine.shape import Necessary, leaves_of, paths_of
+from tocsin.detect.engine.shape import Necessary
 from tocsin.detect.engine.witnesses import ANYWHERE, Witness, Witnesses, witnesses_of
 from tocsin.detect.fields import Columns, Row
 

@@ -6,24 +6,21 @@ from copy import copy
 from dataclasses import dataclass
 
 from tocsin.conditions.tree import (
-    AllOf,
-    AnyOf,
     AnyTest,
     Condition,
     Exists,
     Field,
     Flag,
-    Keyword,
     Leaf,
-    Not,
     Null,
     Number,
     Order,
-    SameAs,
     Test,
     Text,
     TimePart,
     Wildcard,
+    leaves_of,
+    paths_of,
 )
 from tocsin.detect.engine.heads import Kind, can_decode, without_prefixes
 from tocsin.detect.engine.witnesses import ANYWHERE, Witness, Witnesses, witnesses_of
@@ -106,31 +103,6 @@ class Shape:
         for leaf in (leaf for found in self._leaves for leaf in found):
             if isinstance(leaf, Field) and leaf.path == path:
                 yield from leaf.tests
-
-
-def leaves_of(condition: Condition | None) -> Iterator[Leaf]:
-    """Yield the leaves of a condition."""
-    stack = [] if condition is None else [condition]
-    while stack:
-        top = stack.pop()
-        match top:
-            case AllOf(inner) | AnyOf(inner):
-                stack.extend(inner)
-            case Not(inner_condition):
-                stack.append(inner_condition)
-            case _:
-                yield top
-
-
-def paths_of(leaf: Leaf) -> tuple[str, ...]:
-    """Return the paths that a leaf reads; none for keywords, which read everything."""
-    match leaf:
-        case Field(path) | Exists(path):
-            return (path,)
-        case SameAs(path, other):
-            return path, other
-        case Keyword():
-            return ()
 
 
 def kinds_of(leaves: Iterable[Leaf], paths: Iterable[str]) -> dict[str, Kind]:
