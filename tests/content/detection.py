@@ -14,8 +14,11 @@ from tocsin.ocsf import RawBatch, empty, from_rows, schemas
 from tocsin.run import content, wiring
 
 MEDIUM = 3
+DRILLED = ("aws.cloudtrail", "kubernetes.audit")
+"""What the drill plays. Rules of other sources are held by their examples and mutation alone."""
 MORNING = datetime(2026, 11, 23, 8, tzinfo=UTC)
 LATER = datetime(2026, 11, 23, 20, tzinfo=UTC)
+LOG_SOURCES = detect.LogSources.read(content.log_sources_text(), "log_sources.yaml")
 _EVERY_AGE = timedelta(days=36_500)
 
 
@@ -52,8 +55,7 @@ def shipped(worker: RuleWorker) -> Shipped:
     loaded = wiring.load_rules(wiring.RuleChoice())
     assert loaded.problems == ()
     worker.provide(loaded.surroundings)
-    log_sources = detect.LogSources.read(content.log_sources_text(), "log_sources.yaml")
-    rule_set = detect.RuleSet.build(loaded.rules, log_sources, _EVERY_AGE)
+    rule_set = detect.RuleSet.build(loaded.rules, LOG_SOURCES, _EVERY_AGE)
     return Shipped(loaded.rules, rule_set, wiring.load_mappings(), worker)
 
 
@@ -82,3 +84,28 @@ def rule_file(rule: detect.Rule) -> Path:
     """Return the YAML file that the rule was read from."""
     path = Path(rule.location.file)
     return path if path.is_absolute() else Path.cwd() / path
+
+
+def examples(shipped: Shipped, rule: detect.Rule) -> list[tuple[bool, str, dict]]:
+    """Return the answer, the source and the complete record of each example of a rule."""
+    return [
+        (
+            example.matches,
+            source,
+            normalize.overlay(shipped.mappings[source].example, json.loads(example.record)),
+        )
+        for example in rule.examples
+        for source in [example.source or source_of(rule)]
+    ]
+
+
+def source_of(rule: detect.Rule) -> str:
+    """Return the source that a rule reads; of a rule that reads every source, its examples'."""
+    bound = LOG_SOURCES.bind(rule.log_source)
+    told = {example.source for example in rule.examples} - {None}
+    return bound[0] if len(bound) == 1 else min(told)
+
+
+def is_drilled(rule: detect.Rule) -> bool:
+    """Return whether the rule reads a source that the drill plays, and no other."""
+    return LOG_SOURCES.bind(rule.log_source) in [(source,) for source in DRILLED]

@@ -5,10 +5,20 @@ import re
 
 import pytest
 
-from tests.content.detection import MEDIUM, Shipped, attack_tactics, rule_file
+from tests.content.detection import (
+    LOG_SOURCES,
+    MEDIUM,
+    Shipped,
+    attack_tactics,
+    batch,
+    examples,
+    rule_file,
+)
 from tests.content.python_mutants import mutants as python_mutants
 from tocsin import detect, normalize
-from tocsin.conditions import holds
+from tocsin.conditions import compile_condition
+from tocsin.conditions.tree import leaves_of, paths_of
+from tocsin.detect.fields import Columns, Event, EventReader, Row
 from tocsin.detect.review import is_single_comparison, mutants, structure
 from tocsin.run import rule_work, wiring
 
@@ -28,20 +38,20 @@ def name(rule: detect.Rule) -> str:
     return rule_file(rule).stem
 
 
-def source_of(rule: detect.Rule) -> str:
-    return "kubernetes.audit" if "kubernetes" in rule_file(rule).parts else "aws.cloudtrail"
-
-
 every_rule = pytest.mark.parametrize("rule", LOADED.rules, ids=name)
 
 
-def records(shipped: Shipped, rule: detect.Rule) -> list[tuple[bool, dict]]:
-    """Return the rule's examples as complete records with the answers expected."""
-    base = shipped.mappings[source_of(rule)].example
-    return [
-        (example.matches, normalize.overlay(base, json.loads(example.record)))
-        for example in rule.examples
-    ]
+def in_view(shipped: Shipped, rule: detect.Rule, source: str, record: dict) -> Event:
+    """Return the record as the rule sees it; normalized only where it reads more than records."""
+    paths = {path for leaf in leaves_of(rule.condition) for path in paths_of(leaf)}
+    if all(map(reader(rule, source).reads_record, paths)):
+        return Event(record, {})
+    events = normalize.apply(shipped.mappings[source], batch(source, [record])).events
+    return Event(record, Row(Columns(events), 0))
+
+
+def reader(rule: detect.Rule, source: str) -> EventReader:
+    return EventReader(rule.log_source.reads_ocsf, LOG_SOURCES.native_roots(source))
 
 
 def test_every_rule_file_can_be_used():
@@ -66,27 +76,34 @@ def test_a_rule_has_an_example_that_matches_and_one_that_nearly_does(rule):
 
 @pytest.mark.parametrize("rule", SIGMA, ids=name)
 def test_examples_notice_when_a_condition_is_dropped_negated_or_changed(shipped, rule):
-    examples = records(shipped, rule)
-
-    unnoticed = [
-        f"{mutant.change}: {mutant.where}"
-        for mutant in mutants(rule)
-        if all(holds(mutant.rule.condition, record) == answer for answer, record in examples)
+    seen = [
+        (answer, source, in_view(shipped, rule, source, record))
+        for answer, source, record in examples(shipped, rule)
     ]
+    readers = {source: reader(rule, source) for _, source, _ in seen}
+
+    unnoticed = []
+    for mutant in mutants(rule):
+        compiled = {
+            source: compile_condition(mutant.rule.condition, reads)
+            for source, reads in readers.items()
+        }
+        if all(compiled[source](event) == answer for answer, source, event in seen):
+            unnoticed.append(f"{mutant.change}: {mutant.where}")
 
     assert unnoticed == []
 
 
 @pytest.mark.parametrize("rule", PYTHON, ids=name)
 def test_examples_notice_when_a_condition_of_a_python_rule_is_dropped(shipped, rule):
-    examples = records(shipped, rule)
+    told = examples(shipped, rule)
     variants = list(python_mutants(rule.source))
     texts = {what: text for what, text in variants}
-    rows = [json.dumps(record) for _, record in examples]
+    rows = [json.dumps(record) for _, _, record in told]
 
     verdicts = shipped.worker(texts, rows)
 
-    expected = {index for index, (answer, _) in enumerate(examples) if answer}
+    expected = {index for index, (answer, *_) in enumerate(told) if answer}
     unnoticed = []
     for what in texts:
         mine = [verdict for verdict in verdicts if verdict.rule_uid == what]
