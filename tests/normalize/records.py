@@ -29,6 +29,7 @@ def batch(source, raws, received=RECEIVED):
             pa.array(["feed-1"] * len(raws), pa.string()),
             pa.array(range(len(raws)), pa.int64()),
             pa.array([received] * len(raws), pa.timestamp("us")),
+            pa.nulls(len(raws), schemas.RAW.field("header").type),
         ],
         schema=schemas.RAW,
     )

@@ -10,6 +10,7 @@ from tocsin.collect.cutting import Place, cut
 from tocsin.collect.notifications import NotANotification, ObjectReference, read_notification
 from tocsin.collect.queue import Message, Queue
 from tocsin.collect.records import Span, reject
+from tocsin.ocsf.reading import LineReader
 
 _FIRST_RETRY_SECONDS = 15
 
@@ -45,6 +46,7 @@ class Arrivals:
         unwrap: str | None,
         max_receives: int,
         counts: Counter[str],
+        reader: LineReader | None = None,
     ) -> None:
         """Take where to read.
 
@@ -56,6 +58,7 @@ class Arrivals:
             max_receives: after how many a message about a missing object becomes a reject.
             counts: counted up by kind: `digests`, `messages_without_objects`, `rejected_messages`
                 and `unread_objects.CODE`.
+            reader: of lines of text, as the mapping says.
         """
         self._client = client
         self._queue = queue
@@ -63,6 +66,7 @@ class Arrivals:
         self._unwrap = unwrap
         self._max_receives = max_receives
         self._counts = counts
+        self._reader = reader
 
     def read_round(self) -> Iterator[tuple[End | None, Span] | None]:
         """Yield the records of the next few messages, then `None`: what came is complete.
@@ -107,7 +111,7 @@ class Arrivals:
     def _read_object(
         self, message: Message, reference: ObjectReference
     ) -> Iterator[tuple[None, Span]]:
-        place = Place(reference.url, self._unwrap)
+        place = Place(reference.url, self._unwrap, reader=self._reader)
         try:
             for span in cut(partial(object_blocks, self._client, reference), place):
                 yield None, span

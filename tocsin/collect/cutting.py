@@ -4,6 +4,7 @@ Whatever arrives is either a record, a reject, or the space and brackets between
 lost. A record need not be valid JSON here: `normalize` judges that.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -12,15 +13,19 @@ import msgspec
 
 from tocsin.collect.documents import array_opening, cut_long
 from tocsin.collect.inflate import GZIP_MAGIC, Bounds, Damage, inflate
-from tocsin.collect.lines import BOM, Found, LineCutter
+from tocsin.collect.lines import BOM, Found
 from tocsin.collect.records import MAX_RECORD_BYTES, GrowingReject, Span, reject
+from tocsin.collect.texts import Cutter, cutter_for
 from tocsin.normalize import unwrap
+from tocsin.ocsf.reading import LineReader
 
 MAX_DOCUMENT_BYTES = 16 << 20
 """Longer documents are cut as they stream by."""
 
 _HEAD_BYTES = MAX_RECORD_BYTES + 1
 _WHITE = b" \t\r\n"
+# Where a reader reads lines of text: what is JSON nevertheless.
+_JSON_BEGIN = re.compile(rb"\s*(?:\{|\[\s*\{)")
 # What clouds and clusters send has a comma every 30 bytes or more. Bodies of nothing but tiny
 # values would cost a hundred times their size once cut.
 _LEAST_BYTES_PER_COMMA = 16
@@ -54,11 +59,13 @@ class Place:
         unwrap: where a payload holds its records, as the mapping says.
         resume: the position from which records are wanted: a byte offset in lines, an index in a
             document.
+        reader: of lines of text, as the mapping says; `None` where all is JSON.
     """
 
     origin: str
     unwrap: str | None = None
     resume: int = 0
+    reader: LineReader | None = None
 
 
 def cut(open_at: OpenAt, place: Place, bounds: Bounds | None = None) -> Iterator[Span]:
@@ -71,26 +78,33 @@ def cut(open_at: OpenAt, place: Place, bounds: Bounds | None = None) -> Iterator
     unread = next((name for magic, name in _UNREAD_FORMATS if head.startswith(magic)), None)
     if unread:
         yield from _swallow(stream, place, f"unknown_format: {unread} is not read")
-    elif shape_of(head, place.unwrap, stream.is_complete) == "document":
+    elif shape_of(head, place.unwrap, stream.is_complete, place.reader) == "document":
         yield from _cut_document(stream, place)
-    elif place.resume and not stream.is_gzip:
-        yield from _cut_lines(open_at(place.resume), place, LineCutter(place.resume))
+    elif place.resume and not stream.is_gzip and not (place.reader and place.reader.has_header):
+        blocks, cutter = open_at(place.resume), cutter_for(place.resume, place.reader)
+        yield from _cut_lines(blocks, place, cutter)
     else:
-        yield from _cut_lines(stream, place, LineCutter(0))
+        # Headers are read again: what was read before is cut, and left out.
+        yield from _cut_lines(stream, place, cutter_for(0, place.reader))
     if stream.damage and stream.offset >= place.resume:
         rest = GrowingReject(stream.offset, stream.damage).end()
         yield Span(place.origin, (), (), [rest], stream.offset + 1)
 
 
-def shape_of(head: bytes, path: str | None, is_complete: bool) -> Shape:
+def shape_of(
+    head: bytes, path: str | None, is_complete: bool, reader: LineReader | None = None
+) -> Shape:
     """Guess the shape of a stream.
 
     Args:
         head: its first bytes, with the first line where that is at most 1 MiB.
         path: the key below which payloads hold their records.
         is_complete: whether `head` is the whole stream.
+        reader: of lines of text: what does not begin as JSON is lines then.
     """
     text = head.removeprefix(BOM).lstrip(_WHITE)
+    if reader is not None and not _JSON_BEGIN.match(text):
+        return "lines"
     line, newline, _ = text.partition(b"\n")
     if text[:1] == b"[":
         return "document"
@@ -120,14 +134,16 @@ def cut_payload(payload: bytes, path: str | None) -> Found:
     return found
 
 
-def cut_body(body: bytes, path: str | None, max_records: int) -> Found | None:
+def cut_body(
+    body: bytes, path: str | None, max_records: int, reader: LineReader | None = None
+) -> Found | None:
     """Return the records of a request's body, lines or document; `None` where they are too many.
 
     Counted before they are cut: a million empty objects fit into a few megabytes of text, not of
     memory.
     """
     line = body[:_HEAD_BYTES]
-    if shape_of(line, path, len(line) == len(body)) == "document":
+    if shape_of(line, path, len(line) == len(body), reader) == "document":
         dense = max(max_records, len(body) // _LEAST_BYTES_PER_COMMA)
         if body.count(b",") > min(dense, _MOST_BODY_COMMAS):
             return None
@@ -135,12 +151,13 @@ def cut_body(body: bytes, path: str | None, max_records: int) -> Found | None:
     else:
         if body.count(b"\n") > max_records:
             return None
-        cutter = LineCutter(0)
+        cutter = cutter_for(0, reader)
         found, last = cutter.take(body), cutter.end()
         found = Found(
             found.raws + last.raws,
             found.positions + last.positions,
             found.rejects + last.rejects,
+            found.headers + last.headers,
         )
     return found if len(found.raws) + len(found.rejects) <= max_records else None
 
@@ -150,7 +167,7 @@ def _opens_array(text: bytes, path: str | None) -> bool:
     return path is not None and array_opening(path.partition(".")[0]).match(text) is not None
 
 
-def _cut_lines(blocks: Blocks, place: Place, cutter: LineCutter) -> Iterator[Span]:
+def _cut_lines(blocks: Blocks, place: Place, cutter: Cutter) -> Iterator[Span]:
     for block in blocks:
         yield from _span(cutter.take(block), place, cutter.offset)
     yield from _span(cutter.end(), place, cutter.offset)
@@ -183,7 +200,7 @@ def _next_index(found: Found, otherwise: int) -> int:
 def _span(found: Found, place: Place, resume: int) -> Iterator[Span]:
     wanted = found.since(place.resume)
     if wanted.raws or wanted.rejects:
-        yield Span(place.origin, wanted.raws, wanted.positions, wanted.rejects, resume)
+        yield wanted.span(place.origin, resume)
 
 
 def _swallow(

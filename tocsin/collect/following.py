@@ -17,9 +17,11 @@ from typing import NamedTuple
 from tocsin.collect.cutting import Place, Stream, cut, shape_of
 from tocsin.collect.folders import FoundFile, find_beside, find_files
 from tocsin.collect.inflate import Bounds
-from tocsin.collect.lines import Found, LineCutter
+from tocsin.collect.lines import Found
 from tocsin.collect.openings import Opening
 from tocsin.collect.records import Span, reject
+from tocsin.collect.texts import Cutter, TextCutter, cutter_for, header_at
+from tocsin.ocsf.reading import LineReader
 
 # How many looks without a change show that a file is complete: one that is read as a whole, a last
 # line without its line break in a file that was rotated away, a file without any line break.
@@ -61,7 +63,7 @@ class _Followed:
     path: str
     offset: int = 0
     complete_size: int = -1
-    cutter: LineCutter | None = None
+    cutter: Cutter | None = None
     seen: tuple[int, int] = (-1, -1)
     still_looks: int = 0
     gone_looks: int = 0
@@ -71,10 +73,17 @@ class _Followed:
 class Follower:
     """Remembers how far each file was read, and reads on with every look."""
 
-    def __init__(self, paths: Sequence[str], unwrap: str | None, cursor: str | None) -> None:
+    def __init__(
+        self,
+        paths: Sequence[str],
+        unwrap: str | None,
+        cursor: str | None,
+        reader: LineReader | None = None,
+    ) -> None:
         self._paths = paths
         self._named = {str(Path(path).absolute()) for path in paths}
         self._unwrap = unwrap
+        self._reader = reader
         self._complained: set[str] = set()
         self._originals: deque[_Followed] = deque(maxlen=_MOST_ORIGINALS)
         self._committed: dict[Identity, tuple[str, int, int]] = {}
@@ -175,7 +184,7 @@ class Follower:
             looked = (file.size_bytes, file.changed_ns)
             if followed.seen != looked:
                 followed.seen, followed.still_looks = looked, 0
-            patience = _patience(file, opening, self._unwrap) if followed.cutter is None else 0
+            patience = self._patience(file, opening) if followed.cutter is None else 0
             if not patience:
                 yield from self._read_lines(file, opening, followed)
             elif followed.still_looks >= patience and file.size_bytes:
@@ -211,7 +220,10 @@ class Follower:
         self, file: FoundFile, opening: Opening, followed: _Followed
     ) -> Iterator[tuple[Mark, Span]]:
         followed.complete_size = -1
-        cutter = followed.cutter = followed.cutter or LineCutter(followed.offset)
+        if followed.cutter is None:
+            header = header_at(opening.blocks(0), self._reader, followed.offset)
+            followed.cutter = cutter_for(followed.offset, self._reader, header)
+        cutter = followed.cutter
         mark = Mark(file.identity, followed.origin)
         for block in opening.blocks(cutter.taken_to):
             yield from _span(mark, cutter.take(block), cutter)
@@ -220,10 +232,23 @@ class Follower:
                 break
         if followed.still_looks == _STILL_LAST_LINE and file.path != followed.path:
             yield from _span(mark, cutter.end(), cutter)
+        elif followed.still_looks >= _STILL_WHOLE and isinstance(cutter, TextCutter):
+            yield from _span(mark, cutter.flush(), cutter)
         if followed.offset != cutter.offset:
             followed.offset = cutter.offset
             followed.tail = opening.before(cutter.offset, _TAIL_BYTES)
             self._by_mark[_mark(followed.origin)] = followed
+
+    def _patience(self, file: FoundFile, opening: Opening) -> int:
+        """Return at how many looks without a change a file is read as a whole; 0 for lines."""
+        stream = Stream(opening.blocks(0), Bounds())
+        head = stream.head()
+        shape = shape_of(head, self._unwrap, stream.is_complete, self._reader)
+        if stream.is_gzip or shape == "document":
+            return _STILL_WHOLE
+        # One line without its line break: perhaps all of the file, more likely still being written.
+        is_one_line = b"\n" not in head and file.size_bytes <= len(head)
+        return _STILL_LAST_LINE if is_one_line else 0
 
     def _read_whole(
         self, file: FoundFile, opening: Opening, followed: _Followed
@@ -231,7 +256,8 @@ class Follower:
         """Read a file that is not cut line by line; it has stopped changing."""
         _expect_whole(followed)
         mark = Mark(file.identity, followed.origin, 0)
-        for span in cut(opening.blocks, Place(followed.origin, self._unwrap, followed.offset)):
+        place = Place(followed.origin, self._unwrap, followed.offset, self._reader)
+        for span in cut(opening.blocks, place):
             followed.offset = span.resume
             yield mark, span
         followed.complete_size = file.size_bytes
@@ -257,6 +283,8 @@ def _has_news(file: FoundFile, followed: _Followed) -> bool:
     followed.still_looks += 1
     if followed.cutter is None:
         return followed.still_looks in (_STILL_WHOLE, _STILL_LAST_LINE)
+    if isinstance(followed.cutter, TextCutter) and followed.cutter.is_holding:
+        return followed.still_looks in (_STILL_WHOLE, _STILL_LAST_LINE)
     # A last line without its line break is complete when its file was rotated away.
     has_part = followed.cutter.taken_to > followed.cutter.offset
     was_rotated = file.path != followed.path
@@ -276,17 +304,6 @@ def _is_same(file: FoundFile, opening: Opening, followed: _Followed) -> bool:
     return not followed.offset or opening.before(followed.offset, len(tail)) == tail
 
 
-def _patience(file: FoundFile, opening: Opening, unwrap: str | None) -> int:
-    """Return at how many looks without a change a file is read as a whole; 0 for lines."""
-    stream = Stream(opening.blocks(0), Bounds())
-    head = stream.head()
-    if stream.is_gzip or shape_of(head, unwrap, stream.is_complete) == "document":
-        return _STILL_WHOLE
-    # One line without its line break: perhaps all of the file, more likely still being written.
-    is_one_line = b"\n" not in head and file.size_bytes <= len(head)
-    return _STILL_LAST_LINE if is_one_line else 0
-
-
 def _holds(opening: Opening, known: _Followed) -> bool:
     """Tell whether a file begins with all that was read of another one."""
     if not known.tail or _mark(known.origin) != _mark(opening.origin):
@@ -298,6 +315,6 @@ def _mark(origin: str) -> str:
     return origin.rpartition(".")[2]
 
 
-def _span(mark: Mark, found: Found, cutter: LineCutter) -> Iterator[tuple[Mark, Span]]:
+def _span(mark: Mark, found: Found, cutter: Cutter) -> Iterator[tuple[Mark, Span]]:
     if found.raws or found.rejects:
-        yield mark, Span(mark.origin, found.raws, found.positions, found.rejects, cutter.offset)
+        yield mark, found.span(mark.origin, cutter.offset)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from itertools import accumulate
 
-from tocsin.collect.records import MAX_RECORD_BYTES, GrowingReject, Reject, reject
+from tocsin.collect.records import MAX_RECORD_BYTES, GrowingReject, Reject, Span, reject
 
 BOM = b"\xef\xbb\xbf"
 TOO_LONG = f"too_long: a record has at most {MAX_RECORD_BYTES} bytes"
@@ -11,11 +11,15 @@ TOO_LONG = f"too_long: a record has at most {MAX_RECORD_BYTES} bytes"
 
 @dataclass(slots=True)
 class Found:
-    """Records with their positions, and what could not be a record."""
+    """Records with their positions, and what could not be a record.
+
+    `headers` is empty where no record has one, else one for each record.
+    """
 
     raws: list[bytes] = field(default_factory=list)
     positions: list[int] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
+    headers: list[bytes | None] = field(default_factory=list)
 
     def add(self, position: int, raw: bytes) -> None:
         """Take `raw` as a record, or as a reject where it is too long."""
@@ -34,7 +38,12 @@ class Found:
             [self.raws[index] for index in wanted],
             [self.positions[index] for index in wanted],
             [row for row in self.rejects if row.position >= position],
+            [self.headers[index] for index in wanted] if self.headers else [],
         )
+
+    def span(self, origin: str, resume: int) -> Span:
+        """Return this as a part of `origin`, which is read on from `resume`."""
+        return Span(origin, self.raws, self.positions, self.rejects, resume, self.headers)
 
 
 class LineCutter:

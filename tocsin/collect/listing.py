@@ -16,6 +16,7 @@ from tocsin.collect.buckets import Listed, ObjectError, S3Client, list_objects, 
 from tocsin.collect.cutting import Place, cut
 from tocsin.collect.notifications import ObjectReference
 from tocsin.collect.records import Span
+from tocsin.ocsf.reading import LineReader
 
 _MARGIN = timedelta(minutes=15)
 # Beyond, the oldest are forgotten: objects read twice are dropped by the store.
@@ -105,6 +106,7 @@ class Listing:
     buckets: tuple[str, ...]
     prefix: str
     unwrap: str | None
+    reader: LineReader | None = None
 
     def read_pass(self, standing: Standing) -> Iterator[tuple[Standing, Span]]:
         """Yield the records of all objects after `standing`, each with the standing while read.
@@ -127,7 +129,7 @@ class Listing:
                     yield standing, span
 
     def _read(self, reference: ObjectReference, resume: int) -> Iterator[Span]:
-        place = Place(reference.url, self.unwrap, resume)
+        place = Place(reference.url, self.unwrap, resume, self.reader)
         try:
             yield from cut(partial(object_blocks, self.client, reference), place)
         except ObjectError as error:

@@ -98,7 +98,8 @@ class Span:
     """Records and rejects that follow each other in one origin.
 
     `positions` ascend and belong to `raws` one by one; `resume` is the position from which reading
-    the origin goes on after this span.
+    the origin goes on after this span. `headers` is empty where no record has one, else one for
+    each record: equal ones are the same object.
     """
 
     origin: str
@@ -106,6 +107,7 @@ class Span:
     positions: Sequence[int]
     rejects: Sequence[Reject]
     resume: int
+    headers: Sequence[bytes | None] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +201,7 @@ def _split(span: Span, limits: Limits, gathering: _Gathering[Mark]) -> tuple[Spa
         span.positions[:count],
         [row for row in span.rejects if row.position < resume],
         resume,
+        span.headers[:count],
     )
     rest = Span(
         span.origin,
@@ -206,6 +209,7 @@ def _split(span: Span, limits: Limits, gathering: _Gathering[Mark]) -> tuple[Spa
         span.positions[count:],
         [row for row in span.rejects if row.position >= resume],
         span.resume,
+        span.headers[count:],
     )
     return first, rest
 
@@ -223,8 +227,25 @@ def records_table(spans: Sequence[Span], received: datetime) -> pa.Table:
         pa.concat_arrays(origins),
         pa.array(positions, pa.int64()),
         pa.repeat(pa.scalar(received, schemas.TIME), len(raws)),
+        _headers(filled),
     ]
     return pa.Table.from_arrays(columns, schema=schemas.RAW)
+
+
+def _headers(spans: Sequence[Span]) -> "pa.Array[Any]":
+    """Return the header of each record; each header is held once."""
+    numbers: dict[bytes, int] = {}
+    indices: list[int | None] = []
+    for span in spans:
+        if span.headers:
+            for header in span.headers:
+                known = None if header is None else numbers.setdefault(header, len(numbers))
+                indices.append(known)
+        else:
+            indices += [None] * len(span.raws)
+    return pa.DictionaryArray.from_arrays(
+        pa.array(indices, pa.int32()), pa.array(list(numbers), pa.binary())
+    )
 
 
 def _binary(raws: Sequence[bytes]) -> "pa.Array[Any]":

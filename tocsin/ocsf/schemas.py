@@ -18,10 +18,12 @@ RAW = pa.schema(
         pa.field("origin", pa.string(), nullable=False),
         pa.field("position", pa.int64(), nullable=False),
         pa.field("received_time", TIME, nullable=False),
+        pa.field("header", pa.dictionary(pa.int32(), pa.binary())),
     ]
 )
 """Records as a source gave them. `origin` is an object key, a file and inode, or a receipt id;
-`position` is the byte offset in the file or the index in the object or receipt."""
+`position` is the byte offset in the file or the index in the object or receipt. `header` holds the
+lines above a record of text that say how it is read, null for all others."""
 
 EVENT_COLUMNS = pa.schema(
     [

@@ -131,7 +131,9 @@ class Rejects:
                 source=source,
                 feed=feed,
                 records=from_rows(
-                    ({name: row[name] for name in schemas.RAW.names} for row in rows), schemas.RAW
+                    # A header stands above the record, in `raw`.
+                    ({name: row.get(name) for name in schemas.RAW.names} for row in rows),
+                    schemas.RAW,
                 ),
                 cursor=None,
                 receipt=Replay(frozenset(row["uid"] for row in rows)),

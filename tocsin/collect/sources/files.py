@@ -19,6 +19,7 @@ from tocsin.collect.openings import Opening
 from tocsin.collect.records import HISTORY, LIVE, Filled, Span, fill, reject
 from tocsin.errors import SourceError
 from tocsin.ocsf import RawBatch
+from tocsin.ocsf.reading import LineReader
 
 Observe = Callable[[int, int], None]
 """Told bytes read and bytes in all (0 where unknown), as they lie on the disk."""
@@ -43,6 +44,7 @@ class FilesSettings:
         follow: stay and read what is appended or added; rotation by renaming and by copying is
             understood. Otherwise one pass.
         poll_seconds: how often a followed folder is looked at.
+        reader: of lines of text, as the mapping says.
     """
 
     feed: str
@@ -51,6 +53,7 @@ class FilesSettings:
     unwrap: str | None = None
     follow: bool = False
     poll_seconds: float = 1.0
+    reader: LineReader | None = None
 
 
 class Files:
@@ -99,7 +102,8 @@ class Files:
             yield self._batch(filled, json.dumps(after))
 
     def _follow(self, cursor: str | None) -> Iterator[RawBatch]:
-        follower = Follower(self._settings.paths, self._settings.unwrap, cursor)
+        settings = self._settings
+        follower = Follower(settings.paths, settings.unwrap, cursor, settings.reader)
         limits = HISTORY
         while True:
             began = time.thread_time()
@@ -147,7 +151,8 @@ class Files:
         with closing(opening):
             is_start = start.before == before and start.origin == opening.origin
             resume = start.resume if is_start and not file.is_stream else 0
-            place = Place(opening.origin, self._settings.unwrap, resume)
+            settings = self._settings
+            place = Place(opening.origin, settings.unwrap, resume, settings.reader)
             for span in cut(partial(opening.blocks, count=progress.count), place):
                 yield _Mark(before, opening.origin), span
 

@@ -15,6 +15,7 @@ from tocsin.collect.queue import Message, Queue
 from tocsin.collect.records import HISTORY, Span, fill
 from tocsin.errors import SettingsError
 from tocsin.ocsf import RawBatch
+from tocsin.ocsf.reading import LineReader
 
 Pause = Callable[[float], bool | None]
 """Waits so many seconds; true when reading should end (`threading.Event().wait` fits)."""
@@ -40,6 +41,7 @@ class S3Settings:
         endpoint_url: of a stand-in for AWS; `None` for AWS itself.
         role_arn: role to assume; `None` uses the credentials of the environment.
         external_id: what the role's trust policy asks for.
+        reader: of lines of text, as the mapping says.
     """
 
     feed: str
@@ -57,6 +59,7 @@ class S3Settings:
     endpoint_url: str | None = None
     role_arn: str | None = None
     external_id: str | None = None
+    reader: LineReader | None = None
 
 
 class S3:
@@ -128,6 +131,7 @@ class S3:
             unwrap=settings.unwrap,
             max_receives=settings.max_receives,
             counts=self.counts,
+            reader=settings.reader,
         )
         with queue.keeping():
             for filled in fill(self._rounds(arrivals), HISTORY, settings.source):
@@ -140,7 +144,9 @@ class S3:
 
     def _read_listing(self, cursor: str | None) -> Iterator[RawBatch]:
         settings = self._settings
-        listing = Listing(self._clients.s3, settings.buckets, settings.prefix, settings.unwrap)
+        listing = Listing(
+            self._clients.s3, settings.buckets, settings.prefix, settings.unwrap, settings.reader
+        )
         standing = Standing.of(cursor)
         passes = self._passes(listing, standing)
         for filled in fill(passes, HISTORY, settings.source):

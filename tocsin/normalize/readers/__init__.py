@@ -1,0 +1,1 @@
+"""Plugs that read text formats: one public class a file, found by the name in `reader:`."""
