@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from tocsin.errors import ContentError, Location, MappingError
+from tocsin.normalize import expansion
 from tocsin.normalize.expressions import Structure, Written
 from tocsin.ocsf import yaml_text
 
@@ -141,7 +142,7 @@ class _Reader:
             product_name=self._text(product.get("name"), ("product", "name")),
             profiles=tuple(self._texts(root.get("profiles", []), ("profiles",))),
             record=record,
-            unwrap=None if unwrap is None else self._text(unwrap, ("unwrap",)),
+            unwrap=None if unwrap is None else self._unwrap(unwrap),
             accept=None if accept is None else self._written(accept, ("accept",)),
             uid=self._written(root["uid"], ("uid",)),
             time=self._written(root["time"], ("time",)),
@@ -159,6 +160,23 @@ class _Reader:
             example=self._mapping(root["example"], ("example",)),
             samples=self._samples(root.get("samples", [])),
         )
+
+    def _unwrap(self, value: object) -> str:
+        if not isinstance(value, dict):
+            return self._text(value, ("unwrap",))
+        unknown = sorted(set(value) - {"path", "expand", "keep"})
+        if unknown or "expand" not in value:
+            message = "`unwrap` is a path, or has `path`, `expand` and `keep`"
+            raise self._error(message, "unwrap", *unknown[:1])
+        path = value.get("path")
+        try:
+            return expansion.written(
+                None if path is None else self._text(path, ("unwrap", "path")),
+                self._texts(value["expand"], ("unwrap", "expand")),
+                self._texts(value.get("keep", []), ("unwrap", "keep")),
+            )
+        except ValueError as error:
+            raise self._error(str(error), "unwrap") from error
 
     def _record(self, value: object) -> Map[str, Structure]:
         structure = self._structure(value, ("record",))

@@ -1,7 +1,8 @@
 """Cut a payload into raw records: arrays, `{"Records": [...]}`, lists of items, lines, documents.
 
-Records stay bytes as received. Whole payloads take the fast way; damaged ones are searched for what
-is still there: the neighbors of a broken element arrive, the broken bytes are given back too.
+Records stay bytes as received, but where a mapping makes many of one (`expansion`). Whole payloads
+take the fast way; damaged ones are searched for what is still there: the neighbors of a broken
+element arrive, the broken bytes are given back too.
 """
 
 import json
@@ -9,6 +10,8 @@ import re
 from dataclasses import dataclass, field
 
 import msgspec
+
+from tocsin.normalize.expansion import Expansion, TooManyError, expanded, expansion_of
 
 _BOM = b"\xef\xbb\xbf"
 _WHITE = b" \t\r\n"
@@ -44,9 +47,9 @@ class Unwrapped:
     def _add(self, raw: bytes) -> None:
         self.records.append((len(self.records) + len(self.broken), raw))
 
-    def _add_broken(self, raw: bytes, reason: str) -> None:
+    def _add_broken(self, raw: bytes, reason: str, code: str = "not_json") -> None:
         if raw := raw.strip(_WHITE + b","):
-            self.broken.append((len(self.records) + len(self.broken), raw, f"not_json: {reason}"))
+            self.broken.append((len(self.records) + len(self.broken), raw, f"{code}: {reason}"))
 
     def _objects(self) -> int:
         return sum(raw[:1] == b"{" for _, raw in self.records)
@@ -58,12 +61,35 @@ def unwrap(payload: bytes, path: str | None) -> Unwrapped:
     Args:
         payload: what arrived, after decompression; a byte order mark is ignored.
         path: the dotted key below which an object holds its records (`Records`, `items`), `None`
-            where every object is a record. An object without it is one record.
+            where every object is a record, or the text of an expansion. An object without it is one
+            record.
     """
+    if expansion := expansion_of(path):
+        return _expanded(unwrap(payload, expansion.path), expansion)
     payload = payload.removeprefix(_BOM).strip(_WHITE)
     found = Unwrapped()
     if payload and not _cut_whole(payload, path, found) and not _cut_lines(payload, path, found):
         found = _salvaged(payload, path)
+    return found
+
+
+def _expanded(cut: Unwrapped, expansion: Expansion) -> Unwrapped:
+    """Return what was cut with every record that holds lists of records made many."""
+    found = Unwrapped()
+    pieces = [(at, raw, "") for at, raw in cut.records] + cut.broken
+    for _, raw, reason in sorted(pieces):
+        if reason:
+            found._add_broken(raw, reason.partition(": ")[2])
+            continue
+        try:
+            records = expanded(raw, expansion)
+        except TooManyError as error:
+            found._add_broken(raw, str(error), "too_many_values")
+        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+            found._add(raw)
+        else:
+            for record in records:
+                found._add(record)
     return found
 
 
