@@ -7,7 +7,7 @@ examples, a condition that can never hold.
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tocsin.conditions.tree import (
     AllOf,
@@ -20,6 +20,7 @@ from tocsin.conditions.tree import (
     leaves_of,
     paths_of,
 )
+from tocsin.detect.aliases import Aliases
 from tocsin.detect.document import nearest
 from tocsin.detect.fields import SHARED_ROOTS
 from tocsin.detect.lint_correlations import proven
@@ -41,13 +42,17 @@ class Lexicon:
     Attributes:
         techniques: ATT&CK identifiers; the value says whether the technique is retired.
         roots: first segments of the fields of each source.
+        aliases: other names for the fields of each source.
     """
 
     techniques: Mapping[str, bool]
     roots: Mapping[str, frozenset[str]]
+    aliases: Mapping[str, Aliases] = field(default_factory=dict)
 
     @staticmethod
-    def read(attack: str, fields: Mapping[str, Iterable[str]]) -> "Lexicon":
+    def read(
+        attack: str, fields: Mapping[str, Iterable[str]], aliases: Mapping[str, Aliases]
+    ) -> "Lexicon":
         """Read `content/attack.json`, and the fields of each source by dotted path."""
         found = json.loads(attack)
         return Lexicon(
@@ -56,6 +61,13 @@ class Lexicon:
                 source: frozenset(path.split(".")[0] for path in paths)
                 for source, paths in fields.items()
             },
+            aliases,
+        )
+
+    def has_alias(self, sources: tuple[str, ...], path: str) -> bool:
+        """Return whether the path is another name for a field of one of the sources."""
+        return any(
+            self.aliases[source].meant_by(path) for source in sources if source in self.aliases
         )
 
 
@@ -110,7 +122,8 @@ def _fields(
     roots = SHARED_ROOTS.union({"ocsf"}, *known, *map(_keys, rule.examples))
     for path in sorted({path for leaf in leaves_of(rule.condition) for path in paths_of(leaf)}):
         root = path.split(".")[0]
-        if root not in roots and path not in roots:
+        is_known = root in roots or path in roots or lexicon.has_alias(sources, path)
+        if not is_known:
             suggestion = nearest(root, roots)
             remedy = suggestion if "did you mean" in suggestion else ""
             message = f"no record of {', '.join(sources)} has the field {path!r}{remedy}"

@@ -7,14 +7,15 @@ People lay files of their own over it.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from tocsin.detect.aliases import Aliases
 from tocsin.detect.document import Reading, nearest
 from tocsin.detect.rules import LogSource, Rule
 from tocsin.errors import Location, Problem, RuleError
 from tocsin.ocsf.yaml_text import YamlValue, load
 
-_KEYS = ("sigma", "log_types", "native")
+_KEYS = ("sigma", "log_types", "native", "fields")
 _WORDS = ("product", "service", "category")
 
 
@@ -26,11 +27,13 @@ class Binding:
         sigma: log sources that mean it.
         log_types: Panther's names that mean it.
         native: first path segments that belong to its records although OCSF uses the word too.
+        aliases: what rules of others call its fields.
     """
 
     sigma: tuple[LogSource, ...] = ()
     log_types: frozenset[str] = frozenset()
     native: frozenset[str] = frozenset()
+    aliases: Aliases = field(default_factory=Aliases)
 
     def joined(self, other: "Binding") -> "Binding":
         """Return what either of the two says."""
@@ -38,6 +41,7 @@ class Binding:
             (*self.sigma, *other.sigma),
             self.log_types | other.log_types,
             self.native | other.native,
+            Aliases({**self.aliases.paths, **other.aliases.paths}),
         )
 
 
@@ -91,6 +95,18 @@ class LogSources:
             name for name, binding in sorted(self.bindings.items()) if _means(log_source, binding)
         )
 
+    def resolved(self, rule: Rule, source: str) -> Rule:
+        """Return the rule with the source's own paths where it uses other names for them."""
+        aliases = self.bindings[source].aliases
+        if not aliases.paths or rule.condition is None or rule.log_source.reads_ocsf:
+            return rule
+        condition = aliases.resolved(rule.condition)
+        shown = rule.example_condition
+        in_examples = None if shown is None else aliases.resolved(shown)
+        if condition is rule.condition and in_examples is shown:
+            return rule
+        return replace(rule, condition=condition, example_condition=in_examples)
+
     def lint(
         self,
         rules: Iterable[Rule],
@@ -112,7 +128,8 @@ class LogSources:
         from tocsin.detect.lint_correlations import lint_correlations
         from tocsin.detect.lint_together import doubles, unused_selections
 
-        lexicon = Lexicon.read(attack, fields)
+        aliases = {source: binding.aliases for source, binding in self.bindings.items()}
+        lexicon = Lexicon.read(attack, fields, aliases)
         every = tuple(rules)
         bound = {rule.uid: self.bind(rule.log_source) for rule in every if not rule.correlation}
         found = lint(every, bound, texts, lexicon)
@@ -141,6 +158,22 @@ def _binding(reading: Reading, name: str, value: YamlValue) -> Binding:
         ),
         log_types=frozenset(reading.texts(found.get("log_types"), *here, "log_types")),
         native=frozenset(reading.texts(found.get("native"), *here, "native")),
+        aliases=_aliases(reading, found.get("fields"), *here, "fields"),
+    )
+
+
+def _aliases(reading: Reading, value: YamlValue, *path: str | int) -> Aliases:
+    """Read other names of fields: one path, or a list of which any may hold the value."""
+    found = {} if value is None else reading.mapping(value, *path)
+    return Aliases(
+        {
+            alias.lower(): (
+                tuple(reading.texts(meant, *path, alias))
+                if isinstance(meant, list)
+                else (reading.text(meant, *path, alias),)
+            )
+            for alias, meant in found.items()
+        }
     )
 
 

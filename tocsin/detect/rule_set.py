@@ -147,7 +147,8 @@ class RuleSet:
             if not sources:
                 unbound.append(rule)
             for source in sources:
-                bound = _bound(rule, log_sources.native_roots(source))
+                resolved = log_sources.resolved(rule, source)
+                bound = _bound(resolved, log_sources.native_roots(source))
                 by_source.setdefault(source, []).append(bound)
         frozen = {source: tuple(bound) for source, bound in by_source.items()}
         return _assembled(every, frozen, tuple(unbound), alert_age)
