@@ -16,11 +16,17 @@ from tocsin.collect.inflate import GZIP_MAGIC, Bounds, Damage, inflate
 from tocsin.collect.lines import BOM, Found
 from tocsin.collect.records import MAX_RECORD_BYTES, GrowingReject, Span, reject
 from tocsin.collect.texts import Cutter, cutter_for
-from tocsin.normalize import unwrap
+from tocsin.normalize import is_expanding, unwrap
 from tocsin.ocsf.reading import LineReader
 
 MAX_DOCUMENT_BYTES = 16 << 20
 """Longer documents are cut as they stream by."""
+
+MAX_REPORT_BYTES = 32 << 20
+"""A document whose records repeat what surrounds them is held as a whole; a longer one is a
+reject."""
+
+TOO_LONG_REPORT = f"too_long: a report has at most {MAX_REPORT_BYTES} bytes or two million values"
 
 _HEAD_BYTES = MAX_RECORD_BYTES + 1
 _WHITE = b" \t\r\n"
@@ -81,11 +87,12 @@ def cut(open_at: OpenAt, place: Place, bounds: Bounds | None = None) -> Iterator
     elif shape_of(head, place.unwrap, stream.is_complete, place.reader) == "document":
         yield from _cut_document(stream, place)
     elif place.resume and not stream.is_gzip and not (place.reader and place.reader.has_header):
-        blocks, cutter = open_at(place.resume), cutter_for(place.resume, place.reader)
-        yield from _cut_lines(blocks, place, cutter)
+        cutter = cutter_for(place.resume, place.reader, path=place.unwrap)
+        yield from _cut_lines(open_at(place.resume), place, cutter)
     else:
         # Headers are read again: what was read before is cut, and left out.
-        yield from _cut_lines(stream, place, cutter_for(0, place.reader))
+        cutter = cutter_for(0, place.reader, path=place.unwrap)
+        yield from _cut_lines(stream, place, cutter)
     if stream.damage and stream.offset >= place.resume:
         rest = GrowingReject(stream.offset, stream.damage).end()
         yield Span(place.origin, (), (), [rest], stream.offset + 1)
@@ -110,6 +117,8 @@ def shape_of(
         return "document"
     if text[:1] != b"{":
         return "lines"
+    if is_expanding(path):
+        return "lines" if newline and _is_value(line) else "document"
     if not newline and not is_complete:
         # A first line without end: many records in one, or one record beyond all bounds.
         return "document" if _opens_array(text, path) else "lines"
@@ -151,7 +160,7 @@ def cut_body(
     else:
         if body.count(b"\n") > max_records:
             return None
-        cutter = cutter_for(0, reader)
+        cutter = cutter_for(0, reader, path=path)
         found, last = cutter.take(body), cutter.end()
         found = Found(
             found.raws + last.raws,
@@ -160,6 +169,14 @@ def cut_body(
             found.headers + last.headers,
         )
     return found if len(found.raws) + len(found.rejects) <= max_records else None
+
+
+def _is_value(line: bytes) -> bool:
+    try:
+        msgspec.json.decode(line, type=msgspec.Raw)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return False
+    return True
 
 
 def _opens_array(text: bytes, path: str | None) -> bool:
@@ -174,10 +191,15 @@ def _cut_lines(blocks: Blocks, place: Place, cutter: Cutter) -> Iterator[Span]:
 
 
 def _cut_document(stream: "Stream", place: Place) -> Iterator[Span]:
-    payload = b"".join(_up_to(stream, MAX_DOCUMENT_BYTES))
-    if len(payload) <= MAX_DOCUMENT_BYTES and payload.count(b",") <= _MOST_COMMAS:
+    is_report = is_expanding(place.unwrap)
+    most_bytes = MAX_REPORT_BYTES if is_report else MAX_DOCUMENT_BYTES
+    payload = b"".join(_up_to(stream, most_bytes))
+    if len(payload) <= most_bytes and payload.count(b",") <= _MOST_COMMAS * (1 + is_report):
         found = cut_payload(payload, place.unwrap)
         yield from _span(found, place, _next_index(found, 0))
+        return
+    if is_report:
+        yield from _swallow(stream, place, TOO_LONG_REPORT, payload)
         return
     resume = 0
     for found in cut_long(_prepend(payload, iter(stream)), place.unwrap):

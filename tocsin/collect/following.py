@@ -222,7 +222,7 @@ class Follower:
         followed.complete_size = -1
         if followed.cutter is None:
             header = header_at(opening.blocks(0), self._reader, followed.offset)
-            followed.cutter = cutter_for(followed.offset, self._reader, header)
+            followed.cutter = cutter_for(followed.offset, self._reader, header, self._unwrap)
         cutter = followed.cutter
         mark = Mark(file.identity, followed.origin)
         for block in opening.blocks(cutter.taken_to):

@@ -1,12 +1,14 @@
-"""Cut lines of text formats into records: headers are kept for what follows, related lines joined.
+"""Cut lines into records: headers kept for what follows, related lines joined, reports expanded.
 
-A mapping's reader says which lines are headers and which belong together.
+A mapping's reader says which lines are headers and which belong together, its `unwrap` which
+records hold many.
 """
 
 from collections.abc import Iterable
 
 from tocsin.collect.lines import Found, LineCutter
-from tocsin.collect.records import MAX_RECORD_BYTES
+from tocsin.collect.records import MAX_RECORD_BYTES, reject
+from tocsin.normalize import is_expanding, unwrap
 from tocsin.ocsf.reading import MAX_HEADER_BYTES, LineReader
 
 
@@ -93,11 +95,40 @@ class TextCutter:
             self._group, self._group_bytes = [], 0
 
 
+class ReportCutter(LineCutter):
+    """Cuts a growing stream of lines of which each holds many records, all at the line's place."""
+
+    def __init__(self, offset: int, path: str) -> None:
+        super().__init__(offset)
+        self._path = path
+
+    def take(self, block: bytes) -> Found:
+        """Return what is complete after the next block."""
+        return self._expanded(super().take(block))
+
+    def end(self) -> Found:
+        """Return what the last line holds, which no line break ends."""
+        return self._expanded(super().end())
+
+    def _expanded(self, lines: Found) -> Found:
+        found = Found(rejects=lines.rejects)
+        for at, line in zip(lines.positions, lines.raws, strict=True):
+            held = unwrap(line, self._path)
+            for _, raw in held.records:
+                found.add(at, raw)
+            found.rejects += [reject(at, why, raw) for _, raw, why in held.broken]
+        return found
+
+
 Cutter = LineCutter | TextCutter
 
 
-def cutter_for(offset: int, reader: LineReader | None, header: bytes = b"") -> Cutter:
-    """Return what cuts lines from `offset` on, where `header` holds."""
+def cutter_for(
+    offset: int, reader: LineReader | None, header: bytes = b"", path: str | None = None
+) -> Cutter:
+    """Return what cuts lines from `offset` on, where `header` holds; `path` is to be unwrapped."""
+    if path is not None and is_expanding(path):
+        return ReportCutter(offset, path)
     if reader is not None and (reader.has_header or reader.is_joining):
         return TextCutter(offset, reader, header)
     return LineCutter(offset)

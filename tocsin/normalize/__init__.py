@@ -5,6 +5,7 @@ exception because of a record.
 """
 
 from tocsin.normalize.applying import Normalized, apply
+from tocsin.normalize.expansion import is_expanding
 from tocsin.normalize.mapping import Mapping, load_mapping
 from tocsin.normalize.sampling import check_samples, overlay
 from tocsin.normalize.unwrapping import Unwrapped, unwrap
@@ -15,6 +16,7 @@ __all__ = [
     "Unwrapped",
     "apply",
     "check_samples",
+    "is_expanding",
     "load_mapping",
     "overlay",
     "unwrap",

@@ -93,6 +93,11 @@ def written(path: str | None, expand: Sequence[str], keep: Sequence[str]) -> str
     return _encode({"path": path, "expand": list(expand), "keep": list(keep)}).decode()
 
 
+def is_expanding(unwrap: str | None) -> bool:
+    """Tell whether an `unwrap` of a mapping makes many records of one."""
+    return expansion_of(unwrap) is not None
+
+
 @lru_cache(maxsize=256)
 def expansion_of(unwrap: str | None) -> Expansion | None:
     """Return the expansion that a text of `written` means; `None` for a plain path."""
