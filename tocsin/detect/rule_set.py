@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -140,10 +140,12 @@ class RuleSet:
         every = tuple(rules)
         by_source: dict[str, list[BoundRule]] = {}
         unbound = []
+        # Thousands of rules name few log sources.
+        bind = cache(log_sources.bind)
         for rule in every:
             if rule.correlation is not None:
                 continue
-            sources = log_sources.bind(rule.log_source)
+            sources = bind(rule.log_source)
             if not sources:
                 unbound.append(rule)
             for source in sources:
@@ -304,8 +306,23 @@ def _muted(rules: Iterable[Rule]) -> frozenset[str]:
 
 def _bound(rule: Rule, native_roots: frozenset[str]) -> BoundRule:
     reader = EventReader(rule.log_source.reads_ocsf, native_roots)
-    holds = None if rule.condition is None else compile_condition(rule.condition, reader)
+    holds = None if rule.condition is None else _Compiled(rule.condition, reader)
     return BoundRule(rule, holds, reader)
+
+
+class _Compiled:
+    """A condition as a function of an event, made when first asked: few rules of thousands are."""
+
+    __slots__ = ("_condition", "_holds", "_reader")
+
+    def __init__(self, condition: Condition, reader: EventReader) -> None:
+        self._condition, self._reader = condition, reader
+        self._holds: Callable[[Event], bool] | None = None
+
+    def __call__(self, event: Event) -> bool:
+        if self._holds is None:
+            self._holds = compile_condition(self._condition, self._reader)
+        return self._holds(event)
 
 
 def _necessary(bound: BoundRule) -> Necessary:

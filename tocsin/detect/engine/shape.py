@@ -72,6 +72,10 @@ class Shape:
         self.values = tuple(sorted(used.difference(self.keys)))
         self.paths = tuple(sorted(used))
         self._leaves, self._usable = leaves, usable
+        self._tests: dict[str, list[tuple[Test, ...]]] = {}
+        for leaf in (leaf for found in leaves for leaf in found):
+            if isinstance(leaf, Field):
+                self._tests.setdefault(leaf.path, []).append(leaf.tests)
         self._more: frozenset[str] = frozenset()
         self.kinds = self._kinds({*self.keys, *self.values})
         self._by_path: dict[str, list[tuple[Witness, int]]] = {}
@@ -100,9 +104,8 @@ class Shape:
 
     def tests_at(self, path: str) -> Iterator[Test]:
         """Yield the tests of all rules of a value at one path."""
-        for leaf in (leaf for found in self._leaves for leaf in found):
-            if isinstance(leaf, Field) and leaf.path == path:
-                yield from leaf.tests
+        for tests in self._tests.get(path, ()):
+            yield from tests
 
 
 def kinds_of(leaves: Iterable[Leaf], paths: Iterable[str]) -> dict[str, Kind]:
