@@ -21,6 +21,7 @@ import typer
 
 from tocsin import detect, normalize, plugins
 from tocsin.ocsf.classes import severities
+from tocsin.run import content
 from tocsin.serve.cli.app import app
 from tocsin.serve.cli.options import PERMISSIONS
 from tocsin.settings import json_schema, reference_markdown
@@ -231,7 +232,12 @@ def sources_page() -> str:
 def _mappings() -> list[normalize.Mapping]:
     macros = (ROOT / "content" / "functions.sql").read_text("utf-8")
     paths = sorted((ROOT / "content" / "mappings").glob("*.yaml"))
-    return [normalize.load_mapping(path.read_text("utf-8"), path.name, macros) for path in paths]
+    return [
+        normalize.load_mapping(
+            path.read_text("utf-8"), path.name, macros, find_reader=content.find_reader
+        )
+        for path in paths
+    ]
 
 
 def _source(mapping: normalize.Mapping) -> Iterator[str]:

@@ -12,7 +12,7 @@ import yaml
 from tests.docs.pages import PROJECT, Block, blocks
 from tocsin import normalize
 from tocsin.ocsf.output import event_json
-from tocsin.run import RuleChoice, rule_work
+from tocsin.run import RuleChoice, content, rule_work
 from tocsin.serve.cli.validation import ocsf_problems
 from tocsin.settings import load
 from tocsin.settings.model import Settings
@@ -110,7 +110,9 @@ def outcome(folder: Path) -> tuple[int, tuple[str, ...], list[str]]:
 def test_mappings_load_and_keep_what_their_samples_say(block):
     macros = (PROJECT / "content" / "functions.sql").read_text("utf-8")
 
-    mapping = normalize.load_mapping(block.text, str(block), macros)
+    mapping = normalize.load_mapping(
+        block.text, str(block), macros, find_reader=content.find_reader
+    )
 
     assert mapping.samples
     assert normalize.check_samples(mapping) == ()
@@ -147,7 +149,9 @@ SEARCHES = re.findall(r"^\| `([^`]+)` \|", SEARCH_PAGE, re.MULTILINE)
 def test_searches_are_understood_and_their_paths_exist(text):
     macros = (PROJECT / "content" / "functions.sql").read_text("utf-8")
     mappings = [
-        normalize.load_mapping(path.read_text("utf-8"), path.name, macros)
+        normalize.load_mapping(
+            path.read_text("utf-8"), path.name, macros, find_reader=content.find_reader
+        )
         for path in (PROJECT / "content" / "mappings").glob("*.yaml")
     ]
     query = language.parse(text)

@@ -9,6 +9,7 @@ from tests.conftest import PROJECT
 from tocsin.normalize import apply, load_mapping, overlay
 from tocsin.ocsf import RawBatch, schemas
 from tocsin.ocsf.output import event_json
+from tocsin.run.content import find_reader
 
 RECEIVED = datetime(2026, 11, 3, 12, 0)
 MACROS = (PROJECT / "content" / "functions.sql").read_text("utf-8")
@@ -17,7 +18,12 @@ MACROS = (PROJECT / "content" / "functions.sql").read_text("utf-8")
 def shipped(name):
     """Return a mapping of content/mappings."""
     path = PROJECT / "content" / "mappings" / f"{name}.yaml"
-    return load_mapping(path.read_text("utf-8"), str(path.relative_to(PROJECT)), MACROS)
+    return load_mapping(
+        path.read_text("utf-8"),
+        str(path.relative_to(PROJECT)),
+        MACROS,
+        find_reader=find_reader,
+    )
 
 
 def batch(source, raws, received=RECEIVED):
@@ -103,4 +109,4 @@ samples:
 
 def small(text=SMALL, macros=""):
     """Return a mapping small enough to be seen whole."""
-    return load_mapping(text, "small.yaml", macros)
+    return load_mapping(text, "small.yaml", macros, find_reader=find_reader)

@@ -6,6 +6,7 @@ import pytest
 
 from tests.normalize.records import SMALL
 from tocsin.errors import MappingError
+from tocsin.run.content import find_reader
 from tocsin.run.mapping_shelf import MappingShelf
 from tocsin.run.wiring import load_mappings
 
@@ -13,7 +14,7 @@ from tocsin.run.wiring import load_mappings
 @pytest.fixture
 def shelf():
     texts = {"mappings/test.small.yaml": SMALL, "mappings/test.broken.yaml": "source: test.broken"}
-    return MappingShelf(texts, "")
+    return MappingShelf(texts, "", find_reader)
 
 
 def test_a_broken_file_harms_only_who_asks_for_it(shelf):

@@ -21,7 +21,7 @@ from tocsin.detect.document import Reading, nearest
 from tocsin.detect.entities import account_of, entity_of
 from tocsin.detect.fields import Columns, Event, EventReader, Row
 from tocsin.detect.placeholders import NOTHING_GIVEN
-from tocsin.detect.records import read_record
+from tocsin.detect.records import native_texts, read_record
 from tocsin.detect.rules import EntityPath
 from tocsin.errors import ContentError, Location, RuleError
 from tocsin.ocsf import schemas
@@ -118,11 +118,9 @@ class EventEvidence:
         # The rules have left few of thousands.
         chosen = table.filter(pc.is_in(table.column("event_uid"), wanted))
         columns = Columns(chosen)
-        names = chosen.select(["event_uid", "raw_data"]).to_pylist()
-        for place, row in enumerate(names):
-            events[row["event_uid"]] = Event(
-                read_record(row["raw_data"]) or {}, Row(columns, place)
-            )
+        named = zip(chosen.column("event_uid").to_pylist(), native_texts(chosen), strict=True)
+        for place, (uid, text) in enumerate(named):
+            events[uid] = Event(read_record(text) or {}, Row(columns, place))
 
 
 def read_condition(text: str, location: str = "condition") -> Condition:

@@ -13,7 +13,7 @@ import pyarrow as pa
 from tocsin.detect.engine import Numbers, Selected
 from tocsin.detect.fields import Columns, Event, Row
 from tocsin.detect.findings import Hit, Refusal
-from tocsin.detect.records import read_record
+from tocsin.detect.records import native_texts, read_record
 from tocsin.detect.rule_set import BoundRule, SourceEngine
 from tocsin.detect.run_python import RunPython, Verdict
 
@@ -24,7 +24,7 @@ def judge(
     engine: SourceEngine, events: pa.Table, run_python: RunPython
 ) -> tuple[list[Hit], list[Refusal]]:
     """Return what the rules of one source say about its events: hits, and what gave no answer."""
-    judging = _Judging(engine, events, texts_of(events, "raw_data"), texts_of(events, "event_uid"))
+    judging = _Judging(engine, events, native_texts(events), texts_of(events, "event_uid"))
     judging.conditions()
     judging.python(run_python)
     return judging.hits(), judging.refusals

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 
 import msgspec
+import pyarrow as pa
 
 _MAX_DIGITS = 400
 
@@ -34,3 +35,12 @@ def _whole(digits: str) -> int | str:
 def _fraction(digits: str) -> float | str:
     number = float(digits)
     return number if abs(number) != float("inf") else digits
+
+
+def native_texts(events: pa.Table) -> list[str]:
+    """Return the native record of each event as JSON: its raw text, or what was read of it."""
+    raws = list(map(str, events.column("raw_data").to_pylist()))
+    if "native" not in events.column_names:
+        return raws
+    read = events.column("native").to_pylist()
+    return [raw if text is None else str(text) for raw, text in zip(raws, read, strict=True)]

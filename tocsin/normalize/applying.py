@@ -15,11 +15,13 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tocsin.normalize.describing import described
 from tocsin.normalize.engine import FEED, Engine
 from tocsin.normalize.enumerations import class_columns, named
 from tocsin.normalize.limits import RefusedError, examine
 from tocsin.normalize.mapping import Mapping
 from tocsin.normalize.observables import observables
+from tocsin.normalize.reading import NOT_UTF8, Read, read_texts, shown
 from tocsin.normalize.reporting import reported
 from tocsin.ocsf import RawBatch, classes, identifiers, schemas
 
@@ -36,13 +38,14 @@ _LATEST = pa.scalar(86_400_000_000, pa.duration("us"))
 
 @dataclass(frozen=True, slots=True)
 class Normalized:
-    """What became of a batch; events, resources and rejects together are its records.
+    """What became of a batch; events and rejects together are its records.
 
     Attributes:
         events: `ocsf.schemas.EVENT_COLUMNS` and the OCSF attributes of the mapping.
         findings: rows of `ocsf.schemas.FINDINGS`, for sources that give findings; each names the
             one event that it rests on.
-        resources: rows of `ocsf.schemas.RESOURCES`, for sources that describe things.
+        resources: rows of `ocsf.schemas.RESOURCES`, for sources that describe things; each names
+            the event that it rests on.
         rejects: rows of `ocsf.schemas.REJECTS`; `reason` starts with a stable code: `empty`,
             `not_utf8`, `not_json`, `not_object`, `too_large`, `too_deep`, `too_many_values`,
             `number_out_of_range`, `bad_time`, `unrecognized`, `mapping_failed`.
@@ -63,8 +66,7 @@ def apply(mapping: Mapping, batch: RawBatch) -> Normalized:
     receipt, and then it is `skewed`. `batch.rejects` are not looked at.
 
     Returns:
-        Events in the order of the records, findings in theirs, and rejects. Resources are empty: no
-        mapping gives them yet.
+        Events in the order of the records, findings and resources in theirs, and rejects.
     """
     parts = list(_parts(mapping, batch))
     return Normalized(
@@ -72,7 +74,9 @@ def apply(mapping: Mapping, batch: RawBatch) -> Normalized:
         findings=pa.concat_tables(
             [schemas.FINDINGS.empty_table(), *(part.findings for part in parts)]
         ),
-        resources=schemas.RESOURCES.empty_table(),
+        resources=pa.concat_tables(
+            [schemas.RESOURCES.empty_table(), *(part.resources for part in parts)]
+        ),
         rejects=pa.concat_tables(
             [schemas.REJECTS.empty_table(), *(part.rejects for part in parts)]
         ),
@@ -84,6 +88,7 @@ class _Part(NamedTuple):
 
     events: pa.Table
     findings: pa.Table
+    resources: pa.Table
     rejects: pa.Table
 
 
@@ -128,22 +133,45 @@ class _Slice:
         self._source = source
         self._records = records.combine_chunks()
         self._raws: list[bytes] = self._records.column("raw").to_pylist()
+        self._read = self._read_texts()
         self._reasons: dict[int, str] = {}
         self._flags: dict[int, tuple[str, ...]] = {}
 
     def examined(self) -> list[int]:
         """Return the indices of records that may be parsed; note why others may not."""
         good = []
-        for index, raw in enumerate(self._raws):
+        for index, text in enumerate(self._read.texts if self._read else self._raws):
+            if isinstance(text, str):
+                self._reasons[index] = text
+                continue
             try:
-                flags = examine(raw)
+                flags = examine(text)
             except RefusedError as refusal:
                 self._reasons[index] = str(refusal)
                 continue
             good.append(index)
+            if self._read and not _is_utf8(self._raws[index]):
+                flags = (*flags, NOT_UTF8)
             if flags:
                 self._flags[index] = flags
         return good
+
+    def _read_texts(self) -> Read | None:
+        """Return what the mapping's reader made of the records; `None` where all are JSON."""
+        if self._mapping.reader is None:
+            return None
+        read = read_texts(
+            self._mapping.reader, self._raws, self._records.column("header").to_pylist()
+        )
+        self._raws = read.raws
+        return read
+
+    def _texts(self, taken: pa.Table, good: list[int]) -> pa.Array:
+        """Return the JSON texts of good records, whose rows are `taken`."""
+        if self._read is None:
+            return taken.column("raw").cast(pa.string())
+        texts = self._read.texts
+        return pa.array([texts[index] for index in good], pa.binary()).cast(pa.string())
 
     def mapped(self, good: list[int]) -> pa.Table:
         """Return a row of the statement for each good record; failures are noted."""
@@ -151,21 +179,28 @@ class _Slice:
         whole = len(good) == len(self._raws)
         taken = self._records if whole else self._records.take(indices)
         feed = pa.table(
-            [indices, taken.column("received_time"), taken.column("raw").cast(pa.string())],
+            [indices, taken.column("received_time"), self._texts(taken, good)],
             schema=FEED,
         )
         with self._mapping.engine() as engine:
             return pa.concat_tables(self._run(engine, feed)).combine_chunks()
 
     def finished(self, rows: pa.Table) -> _Part:
-        """Return the events, findings and rejects of what the statement gave."""
+        """Return the events, findings, resources and rejects of what the statement gave."""
         ordered = rows if _in_order(rows) else rows.sort_by("row number")
         kept = self._without_rejects(ordered)
         events, reporting = self._events(kept), self._mapping.reporting
         findings = (
             reported(reporting, events, kept) if reporting else schemas.FINDINGS.empty_table()
         )
-        return _Part(events, findings, self._rejects())
+        return _Part(events, findings, self._resources(events, kept), self._rejects())
+
+    def _resources(self, events: pa.Table, rows: pa.Table) -> pa.Table:
+        if not self._mapping.is_describing:
+            return schemas.RESOURCES.empty_table()
+        native = "native" if self._read else "raw_data"
+        texts = pc.coalesce(events.column(native), events.column("raw_data")).to_pylist()
+        return described(events, rows, texts)
 
     def _run(self, engine: Engine, feed: pa.Table) -> list[pa.Table]:
         try:
@@ -209,7 +244,7 @@ class _Slice:
             "skewed": skewed,
             "day": day,
             "flags": self._flag_lists(indices, rows),
-            "raw_data": records.column("raw").cast(pa.string()),
+            **self._raw_columns(indices, records),
             "observables": observables(rows, self._mapping.observables),
             **self._names(rows),
         }
@@ -223,6 +258,17 @@ class _Slice:
             else:
                 columns.append(rows.column(name))
         return pa.table(columns, schema=self._mapping.schema)
+
+    def _raw_columns(self, indices: Sequence[int], records: pa.Table) -> dict[str, pa.Array]:
+        """Return the raw text, and beside it the JSON of what was read where that is another."""
+        if self._read is None:
+            return {"raw_data": records.column("raw").cast(pa.string())}
+        raws, texts = self._raws, self._read.texts
+        native = [None if texts[index] is raws[index] else texts[index] for index in indices]
+        return {
+            "raw_data": pa.array([shown(raws[index]) for index in indices], pa.string()),
+            "native": pa.array(native, pa.binary()).cast(pa.string()),
+        }
 
     def _names(self, rows: pa.Table) -> dict[str, pa.Array]:
         def column(name: str) -> pa.Array:
@@ -270,7 +316,8 @@ class _Slice:
     def _rejects(self) -> pa.Table:
         rows = []
         for index in sorted(self._reasons):
-            raw = self._raws[index]
+            header = self._read.headers[index] if self._read else None
+            raw = (header or b"") + self._raws[index]
             record = self._records.slice(index, 1)
             rows.append(
                 {
@@ -286,6 +333,14 @@ class _Slice:
                 }
             )
         return pa.Table.from_pylist(rows, schema=schemas.REJECTS)
+
+
+def _is_utf8(raw: bytes) -> bool:
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _in_order(rows: pa.Table) -> bool:

@@ -27,11 +27,25 @@ TYPES = {
 so that a broken one is told from a missing one."""
 
 _KEYS = frozenset(
-    ("source", "product", "profiles", "record", "unwrap", "accept", "uid", "time", "derived")
-    + ("event", "classes", "finding", "observables", "trust", "example", "samples")
+    (
+        "source",
+        "product",
+        "profiles",
+        "record",
+        "reader",
+        "unwrap",
+        "accept",
+        "uid",
+        "time",
+        "derived",
+    )
+    + ("event", "classes", "finding", "resource", "observables", "trust", "example", "samples")
 )
 _REQUIRED = ("source", "product", "record", "uid", "time", "event", "classes", "example")
 _LABELS = ("provider", "agent")
+_RESOURCE_KEYS = frozenset(
+    ("when", "uid", "type", "name", "account", "region", "time", "configuration")
+)
 _PERIOD = re.compile(r"([1-9]\d{0,3})([mhd])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
@@ -65,12 +79,40 @@ class FindingPart:
 
 
 @dataclass(frozen=True, slots=True)
+class ResourcePart:
+    """The key `resource`: which records describe a thing, and what they say of it.
+
+    Attributes:
+        when: `None` where every record does.
+        members: uid, type, and where given name, account, region, time, configuration.
+    """
+
+    when: Written | None
+    members: Map[str, Written]
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderPart:
+    """The key `reader`: who reads records of text, and with which options."""
+
+    name: str
+    options: Map[str, object]
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
 class Sample:
-    """A record, laid over the mapping's example, and what its event must hold."""
+    """A record, laid over the mapping's example, and what its event must hold.
+
+    Attributes:
+        raw: the record as text, with its header, for mappings that have a reader; then `record`
+            is empty.
+    """
 
     name: str
     record: Map[str, object]
     event: Map[str, object]
+    raw: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +134,7 @@ class Definition:
     profiles: tuple[str, ...]
     record: Map[str, Structure]
     unwrap: str | None
+    reader: ReaderPart | None
     accept: Written | None
     uid: Written
     time: Written
@@ -99,6 +142,7 @@ class Definition:
     event: Map[str, Written]
     classes: tuple[ClassPart, ...]
     finding: FindingPart | None
+    resource: ResourcePart | None
     observables: tuple[Written, ...]
     trust: Map[str, str]
     example: Map[str, object]
@@ -143,6 +187,7 @@ class _Reader:
             profiles=tuple(self._texts(root.get("profiles", []), ("profiles",))),
             record=record,
             unwrap=None if unwrap is None else self._unwrap(unwrap),
+            reader=self._reader(root["reader"]) if "reader" in root else None,
             accept=None if accept is None else self._written(accept, ("accept",)),
             uid=self._written(root["uid"], ("uid",)),
             time=self._written(root["time"], ("time",)),
@@ -150,6 +195,7 @@ class _Reader:
             event=self._expressions(root["event"], ("event",)),
             classes=self._classes(root["classes"]),
             finding=self._finding(root["finding"]) if "finding" in root else None,
+            resource=self._resource(root["resource"]) if "resource" in root else None,
             observables=tuple(
                 Written(path, self._at("observables", index))
                 for index, path in enumerate(
@@ -177,6 +223,12 @@ class _Reader:
             )
         except ValueError as error:
             raise self._error(str(error), "unwrap") from error
+
+    def _reader(self, value: object) -> ReaderPart:
+        entry = {"name": value} if isinstance(value, str) else self._mapping(value, ("reader",))
+        options = {key: inner for key, inner in entry.items() if key != "name"}
+        name = self._text(entry.get("name"), ("reader", "name"))
+        return ReaderPart(name, options, self._at("reader"))
 
     def _record(self, value: object) -> Map[str, Structure]:
         structure = self._structure(value, ("record",))
@@ -245,6 +297,19 @@ class _Reader:
             period=self._period(entry["period"]) if "period" in entry else None,
         )
 
+    def _resource(self, value: object) -> ResourcePart:
+        path: Path = ("resource",)
+        entry = self._mapping(value, path)
+        unknown = sorted(set(entry) - _RESOURCE_KEYS)
+        if unknown or not {"uid", "type"} <= set(entry):
+            message = f"`resource` has {', '.join(sorted(_RESOURCE_KEYS))}; uid and type always"
+            raise self._error(message, *path, *unknown[:1])
+        when = entry.pop("when", None)
+        return ResourcePart(
+            when=None if when is None else self._written(when, (*path, "when")),
+            members={name: self._written(each, (*path, name)) for name, each in entry.items()},
+        )
+
     def _period(self, value: object) -> timedelta:
         found = _PERIOD.fullmatch(value) if isinstance(value, str) else None
         if found is None:
@@ -268,13 +333,15 @@ class _Reader:
         for index, entry in enumerate(self._list(value, ("samples",))):
             path: Path = ("samples", index)
             sample = self._mapping(entry, path)
-            if set(sample) != {"name", "record", "event"}:
-                raise self._error("a sample has `name`, `record` and `event`", *path)
+            if set(sample) not in ({"name", "record", "event"}, {"name", "raw", "event"}):
+                message = "a sample has `name`, `record` (or, for a reader, `raw`) and `event`"
+                raise self._error(message, *path)
             samples.append(
                 Sample(
                     name=self._text(sample["name"], (*path, "name")),
-                    record=self._mapping(sample["record"], (*path, "record")),
+                    record=self._mapping(sample.get("record", {}), (*path, "record")),
                     event=self._mapping(sample["event"], (*path, "event")),
+                    raw=self._text(sample["raw"], (*path, "raw")) if "raw" in sample else None,
                 )
             )
         return tuple(samples)

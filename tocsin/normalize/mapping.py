@@ -9,20 +9,24 @@ from dataclasses import dataclass, field
 import duckdb
 import pyarrow as pa
 
-from tocsin.errors import Location, MappingError
+from tocsin.errors import Location, MappingError, SettingsError
 from tocsin.normalize import observables
 from tocsin.normalize.compiling import ENUMERATED, Compiled, compile_mapping
-from tocsin.normalize.definition import FindingPart, Sample, read_definition
+from tocsin.normalize.definition import FindingPart, ReaderPart, Sample, read_definition
+from tocsin.normalize.describing import RESOURCE
 from tocsin.normalize.engine import FEED, Engine
 from tocsin.normalize.expressions import Structure
 from tocsin.normalize.macros import load_macros
+from tocsin.normalize.reading import FindReader
 from tocsin.normalize.reporting import ENTITIES, GROUP, Reporting
 from tocsin.normalize.targets import unknown_fields
 from tocsin.ocsf import schemas
 from tocsin.ocsf.classes import EventClass
+from tocsin.ocsf.reading import LineReader
 
 _OWN = frozenset(
-    ("row number", "is read", "is accepted", "has time", "native id", ENTITIES, GROUP, *ENUMERATED)
+    ("row number", "is read", "is accepted", "has time", "native id")
+    + (ENTITIES, GROUP, RESOURCE, *ENUMERATED)
 )
 _NAMES: dict[str, pa.DataType] = {
     "class_name": pa.string(),
@@ -30,6 +34,8 @@ _NAMES: dict[str, pa.DataType] = {
     "status_id": pa.int32(),
     "status": pa.string(),
 }
+# What a reader read of the raw text, as JSON: the native fields of the record.
+_READ: dict[str, pa.DataType] = {"native": pa.string()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +45,7 @@ class Mapping:
     Attributes:
         source: the source's type, such as `aws.cloudtrail`.
         unwrap: the dotted key below which a payload holds its records, `None` where none does.
+        reader: reads records of text, `None` where all are JSON.
         example: a complete record that examples of rules start from.
         fields: declared native paths, lists without index, in the order of the file.
         pairs: native path by OCSF path where the one is the other unchanged.
@@ -49,10 +56,12 @@ class Mapping:
         classes: the classes that its records can become.
         observables: the OCSF paths that point at values worth searching, with their kinds.
         reporting: how its events of finding classes are findings, `None` where they are not.
+        is_describing: whether its records can describe things.
     """
 
     source: str
     unwrap: str | None
+    reader: LineReader | None
     example: Map[str, object]
     fields: tuple[str, ...]
     pairs: Map[str, str]
@@ -63,6 +72,7 @@ class Mapping:
     classes: tuple[EventClass, ...] = field(repr=False)
     observables: tuple[tuple[str, int], ...] = field(repr=False)
     reporting: Reporting | None
+    is_describing: bool
     _sql: str = field(repr=False)
     _macros: tuple[str, ...] = field(repr=False)
     _threads: int = field(repr=False)
@@ -81,7 +91,14 @@ class Mapping:
             self._engines.append(engine)
 
 
-def load_mapping(text: str, location: str, macros: str = "", *, threads: int = 1) -> Mapping:
+def load_mapping(
+    text: str,
+    location: str,
+    macros: str = "",
+    *,
+    threads: int = 1,
+    find_reader: FindReader | None = None,
+) -> Mapping:
     """Load a mapping file.
 
     Args:
@@ -89,6 +106,7 @@ def load_mapping(text: str, location: str, macros: str = "", *, threads: int = 1
         location: its name, for messages.
         macros: the content of `content/functions.sql`: functions that it may call.
         threads: how many a batch may use; more helps only batches of many thousand records.
+        find_reader: makes the reader that it may name.
 
     Raises:
         MappingError: with file and line, for anything that cannot work later.
@@ -103,6 +121,7 @@ def load_mapping(text: str, location: str, macros: str = "", *, threads: int = 1
     mapping = Mapping(
         source=definition.source,
         unwrap=definition.unwrap,
+        reader=_reader(definition.reader, find_reader) if definition.reader else None,
         example=definition.example,
         fields=tuple(_leaves(definition.record, ())),
         pairs=compiled.fields,
@@ -111,18 +130,28 @@ def load_mapping(text: str, location: str, macros: str = "", *, threads: int = 1
             path: _lowest(definition.trust, used) for path, used in compiled.inputs.items()
         },
         samples=definition.samples,
-        schema=_events_schema(found),
+        schema=_events_schema(found, has_reader=definition.reader is not None),
         classes=compiled.classes,
         observables=compiled.observables,
         reporting=(
             Reporting(definition.source, definition.finding.period) if definition.finding else None
         ),
+        is_describing=definition.resource is not None,
         _sql=compiled.sql,
         _macros=tuple(functions.values()),
         _threads=threads,
     )
     mapping._engines.append(engine)
     return mapping
+
+
+def _reader(part: ReaderPart, find_reader: FindReader | None) -> LineReader:
+    if find_reader is None:
+        raise MappingError(f"nobody here finds the reader {part.name!r}", part.location)
+    try:
+        return find_reader(part.name, part.options)
+    except SettingsError as error:
+        raise MappingError(str(error), part.location) from error
 
 
 def _planned(
@@ -169,10 +198,10 @@ def _check_entities(part: FindingPart, kind: pa.DataType) -> None:
         raise MappingError(message, part.entities.location)
 
 
-def _events_schema(found: pa.Schema) -> pa.Schema:
+def _events_schema(found: pa.Schema, *, has_reader: bool) -> pa.Schema:
     own = set(schemas.EVENT_COLUMNS.names)
     added = [field for field in found if field.name not in own | _OWN]
-    names = pa.schema(_NAMES)
+    names = pa.schema(_NAMES | (_READ if has_reader else {}))
     pointers = pa.schema({"observables": observables.TYPE})
     return pa.schema([*schemas.EVENT_COLUMNS, *names, *added, *pointers])
 

@@ -32,7 +32,10 @@ def check_samples(mapping: Mapping) -> tuple[str, ...]:
     """Return one message for each value of a sample that its event does not hold."""
     problems = []
     for sample in mapping.samples:
-        raw = msgspec.json.encode(overlay(mapping.example, sample.record))
+        if sample.raw is None:
+            raw = msgspec.json.encode(overlay(mapping.example, sample.record))
+        else:
+            raw = sample.raw.rstrip("\n").encode()
         normalized = apply(mapping, _batch(mapping.source, raw))
         if normalized.rejects.num_rows:
             reason = normalized.rejects.column("reason")[0].as_py()

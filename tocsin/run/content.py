@@ -8,7 +8,9 @@ In a wheel the content lies inside the package, in a checkout beside it.
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from tocsin.errors import ContentError, Location
+from tocsin import plugins
+from tocsin.errors import ContentError, Location, SettingsError
+from tocsin.ocsf.reading import LineReader
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 _LARGEST_FILE_BYTES = 1 << 20
@@ -48,6 +50,19 @@ def mapping_texts() -> Mapping[str, str]:
 def macros_text() -> str:
     """Return the DuckDB macros that mapping expressions may use."""
     return read_text(content_folder() / "functions.sql")
+
+
+def find_reader(name: str, options: Mapping[str, object]) -> LineReader:
+    """Return the reader of text records that a mapping names.
+
+    Raises:
+        SettingsError: there is no such reader, or it does not know an option.
+    """
+    plug = plugins.find("tocsin.normalize.readers", name)
+    reader = plug(plugins.settings_of(plug, options))
+    if not isinstance(reader, LineReader):
+        raise SettingsError(f"the reader {name!r} is no LineReader")
+    return reader
 
 
 def log_sources_text() -> str:

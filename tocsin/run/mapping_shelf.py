@@ -4,10 +4,11 @@ Compiling one costs a few tenths of a second, and a process reads few of the sou
 """
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import PurePath
 
 from tocsin import normalize
+from tocsin.ocsf.reading import LineReader
 
 
 class MappingShelf(Mapping[str, normalize.Mapping]):
@@ -17,18 +18,25 @@ class MappingShelf(Mapping[str, normalize.Mapping]):
     compiles them all.
     """
 
-    def __init__(self, texts: Mapping[str, str], macros: str) -> None:
+    def __init__(
+        self,
+        texts: Mapping[str, str],
+        macros: str,
+        find_reader: Callable[[str, Mapping[str, object]], LineReader],
+    ) -> None:
         """Keep the files.
 
         Args:
             texts: of the mapping files, by location.
             macros: the common functions.
+            find_reader: makes the readers that they name.
         """
         self._files = {
             PurePath(location).name.removesuffix(".yaml"): (text, location)
             for location, text in texts.items()
         }
         self._macros = macros
+        self._find_reader = find_reader
         self._loaded: dict[str, normalize.Mapping] = {}
         self._lock = threading.Lock()
 
@@ -39,7 +47,9 @@ class MappingShelf(Mapping[str, normalize.Mapping]):
             with self._lock:
                 found = self._loaded.get(source)
                 if found is None:
-                    found = normalize.load_mapping(text, location, self._macros)
+                    found = normalize.load_mapping(
+                        text, location, self._macros, find_reader=self._find_reader
+                    )
                     self._loaded[source] = found
         return found
 

@@ -8,10 +8,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from tocsin import detect, normalize, plugins
+from tocsin import detect, enrich, normalize, plugins
 from tocsin.collect import Source
 from tocsin.isolate import RuleWorker
 from tocsin.ocsf import RawBatch, concat, findings, output, schemas
+from tocsin.run.knowing import knowledge_of
 from tocsin.run.recognition import recognize
 from tocsin.run.wiring import RuleChoice, load_mapping, load_mappings, load_rules, log_sources
 from tocsin.settings import Settings
@@ -55,7 +56,8 @@ def normalize_files(
         SourceError: a named path cannot be read.
     """
     run = OfflineRun(iter(()))
-    run.results = _events_of(run, paths, source, advance)
+    prepared = _normalized(run, paths, source, advance)
+    run.results = _events_of(_enriched(prepared, settings))
     return run
 
 
@@ -74,7 +76,8 @@ def detect_files(
     run = OfflineRun(iter(()), problems=tuple(map(str, loaded.refusals)))
     worker = RuleWorker()  # no process runs before the first record
     worker.provide(loaded.surroundings)
-    run.results = _findings_of(run, _normalized(run, paths, source, advance), rules, worker)
+    prepared = _enriched(_normalized(run, paths, source, advance), settings)
+    run.results = _findings_of(run, prepared, rules, worker)
     return run
 
 
@@ -89,6 +92,7 @@ def file_source(
         "source": mapping.source,
         "paths": tuple(paths),
         "unwrap": mapping.unwrap,
+        "reader": mapping.reader,
     }
     made: Source = plug(plugins.settings_of(plug, values), observe=observe)
     return made
@@ -124,10 +128,16 @@ def _count(run: OfflineRun, batch: RawBatch, normalized: normalize.Normalized) -
     run.rejects += [f"{row['origin']}:{row['position']}: {row['reason']}" for row in rejects[:room]]
 
 
-def _events_of(
-    run: OfflineRun, paths: Sequence[str], source: str, advance: Advance
-) -> Iterator[dict[str, object]]:
-    for normalized in _normalized(run, paths, source, advance):
+def _enriched(
+    prepared: Iterable[normalize.Normalized], settings: Settings
+) -> Iterator[normalize.Normalized]:
+    knowledge = knowledge_of(settings)
+    for normalized in prepared:
+        yield replace(normalized, events=enrich.enrich(normalized.events, knowledge))
+
+
+def _events_of(prepared: Iterable[normalize.Normalized]) -> Iterator[dict[str, object]]:
+    for normalized in prepared:
         # One dictionary a printed line: there is no columnar way to print.
         for row in normalized.events.to_pylist():
             yield output.event_json(row)

@@ -45,6 +45,7 @@ def _fit(paths: Sequence[str], mapping: normalize.Mapping) -> Fit:
         "source": mapping.source,
         "paths": tuple(paths),
         "unwrap": mapping.unwrap,
+        "reader": mapping.reader,
     }
     for batch in islice(plug(plugins.settings_of(plug, values)).read(None), 1):
         sample: RawBatch = replace(batch, records=batch.records.slice(0, _SAMPLE_RECORDS))

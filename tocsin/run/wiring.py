@@ -68,7 +68,7 @@ def load_mappings() -> "Mapping[str, normalize.Mapping]":
     # Loaded here: commands that read rules alone need no mapping, nor what runs it.
     from tocsin.run.mapping_shelf import MappingShelf
 
-    return MappingShelf(content.mapping_texts(), content.macros_text())
+    return MappingShelf(content.mapping_texts(), content.macros_text(), content.find_reader)
 
 
 def load_mapping(source: str) -> "normalize.Mapping":
@@ -85,7 +85,9 @@ def load_mapping(source: str) -> "normalize.Mapping":
         raise _no_source(source, found)
     from tocsin import normalize
 
-    return normalize.load_mapping(*found[source], content.macros_text())
+    return normalize.load_mapping(
+        *found[source], content.macros_text(), find_reader=content.find_reader
+    )
 
 
 def load_rules(choice: RuleChoice, settings: "Settings | None" = None) -> LoadedRules:
