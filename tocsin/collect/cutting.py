@@ -16,7 +16,7 @@ from tocsin.collect.inflate import GZIP_MAGIC, Bounds, Damage, inflate
 from tocsin.collect.lines import BOM, Found
 from tocsin.collect.records import MAX_RECORD_BYTES, GrowingReject, Span, reject
 from tocsin.collect.texts import Cutter, cutter_for
-from tocsin.normalize import is_expanding, unwrap
+from tocsin.normalize import is_expanding, places, unwrap
 from tocsin.ocsf.reading import LineReader
 
 MAX_DOCUMENT_BYTES = 16 << 20
@@ -125,13 +125,16 @@ def shape_of(
     try:
         members = msgspec.json.decode(line, type=dict[str, msgspec.Raw])
     except msgspec.DecodeError as error:
-        # What is cut short by the line break goes on in the next line: an indented document.
-        is_cut_short = str(error).startswith("Input data was truncated")
-        return "document" if is_cut_short or _opens_array(line, path) else "lines"
+        # What is cut short by the line break goes on in the next line: an indented document. What
+        # follows an object in its line is another, as Firehose joins them.
+        said = str(error)
+        is_cut_short = said.startswith("Input data was truncated")
+        is_joined = path is not None and "trailing characters" in said
+        return "document" if is_cut_short or is_joined or _opens_array(line, path) else "lines"
     except (RecursionError, UnicodeDecodeError):
         return "document" if _opens_array(line, path) else "lines"
-    key = path.partition(".")[0] if path else ""
-    return "document" if bytes(members.get(key, b""))[:1] in (b"[", b"{") else "lines"
+    heads = (bytes(members.get(place.keys[0], b""))[:1] for place in places(path))
+    return "document" if any(head in (b"[", b"{") for head in heads if head) else "lines"
 
 
 def cut_payload(payload: bytes, path: str | None) -> Found:
@@ -181,7 +184,8 @@ def _is_value(line: bytes) -> bool:
 
 def _opens_array(text: bytes, path: str | None) -> bool:
     """Tell whether an object begins like a payload of many records."""
-    return path is not None and array_opening(path.partition(".")[0]).match(text) is not None
+    heads = (place.keys[0] for place in places(path))
+    return any(array_opening(head).match(text) for head in heads)
 
 
 def _cut_lines(blocks: Blocks, place: Place, cutter: Cutter) -> Iterator[Span]:

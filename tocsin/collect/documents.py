@@ -13,7 +13,7 @@ import msgspec
 
 from tocsin.collect.lines import BOM, TOO_LONG, Found
 from tocsin.collect.records import GrowingReject, reject
-from tocsin.normalize import Unwrapped, unwrap
+from tocsin.normalize import Unwrapped, places, unwrap
 
 _WINDOW_BYTES = 4 << 20
 # Ends of a window are tried from its last possible one, at doubling distances: a place inside an
@@ -143,16 +143,23 @@ def _open(window: bytes, path: str | None) -> tuple[_Frame | None, bytes]:
     if text[:1] == b"[":
         opening, closing, separator = b"[", b"]", rb"\s*,\s*"
         text = text[1:]
-    elif path and (match := array_opening(path).match(text)):
-        key = path.split(".")[-1].encode()
-        opening, closing, separator = b'{"' + key + b'":[', b"]}", rb"\s*,\s*"
-        own_path = key.decode()
-        text = text[match.end() :]
+    elif named := _named_array(text, path):
+        key, own_path, end = named
+        opening, closing, separator = b'{"' + key.encode() + b'":[', b"]}", rb"\s*,\s*"
+        text = text[end:]
     first = _FIRST_KEY.match(text)
     if first is None:
         return None, window
     pattern = rb"(\})" + separator + rb"\{\s*" + re.escape(first[1])
     return _Frame(opening, closing, own_path, re.compile(pattern)), text
+
+
+def _named_array(text: bytes, path: str | None) -> tuple[str, str, int] | None:
+    """Return the key of the array that a document opens with, its path, and where it begins."""
+    for place in places(path):
+        if not place.is_object and (match := array_opening(place.keys[-1]).match(text)):
+            return place.keys[-1], place.own_path, match.end()
+    return None
 
 
 def array_opening(path: str) -> re.Pattern[bytes]:

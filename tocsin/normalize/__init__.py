@@ -5,6 +5,7 @@ exception because of a record.
 """
 
 from tocsin.normalize.applying import Normalized, apply
+from tocsin.normalize.envelopes import places
 from tocsin.normalize.expansion import is_expanding
 from tocsin.normalize.mapping import Mapping, load_mapping
 from tocsin.normalize.sampling import check_samples, overlay
@@ -19,5 +20,6 @@ __all__ = [
     "is_expanding",
     "load_mapping",
     "overlay",
+    "places",
     "unwrap",
 ]

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from tocsin.normalize.envelopes import places
 from tocsin.normalize.expansion import Expansion, TooManyError, expanded, expansion_of
 
 _BOM = b"\xef\xbb\xbf"
@@ -60,9 +61,9 @@ def unwrap(payload: bytes, path: str | None) -> Unwrapped:
 
     Args:
         payload: what arrived, after decompression; a byte order mark is ignored.
-        path: the dotted key below which an object holds its records (`Records`, `items`), `None`
-            where every object is a record, or the text of an expansion. An object without it is one
-            record.
+        path: the dotted key below which an object holds its records (`Records`, `items`; more
+            in `envelopes`), `None` where every object is a record, or the text of an expansion. An
+            object without it is one record.
     """
     if expansion := expansion_of(path):
         return _expanded(unwrap(payload, expansion.path), expansion)
@@ -152,17 +153,13 @@ def _inner(document: bytes, path: str | None) -> list[bytes]:
     """
     if document[:1] == b"[":
         return [bytes(raw) for raw in _decode_array(document)]
-    held = document
-    for key in path.split(".") if path and document[:1] == b"{" else ():
-        value = _decode_object(held).get(key) if held[:1] == b"{" else None
-        if value is None:
-            held = document
-            break
-        held = bytes(value)
-    if held is not document and held[:1] == b"[":
-        return [bytes(raw) for raw in _decode_array(held)]
-    _decode_raw(document)
-    return [document]
+    known = places(path) if document[:1] == b"{" else ()
+    if not known:
+        _decode_raw(document)
+        return [document]
+    members = _decode_object(document)
+    found = (place.records(members) for place in known)
+    return next((records for records in found if records is not None), [document])
 
 
 class _Salvage:
@@ -173,10 +170,10 @@ class _Salvage:
         self._text = payload.decode("latin-1")
         self._found = found
         self._path = path
-        key = re.escape(path.split(".")[-1]) if path else None
+        key = "|".join(re.escape(place.keys[-1]) for place in places(path) if not place.is_object)
         # Before the records an object may hold plain members and small objects, nothing deeper.
         head = r"\{(?:[^{}\[\]]|\{[^{}\[\]]*\}){0,2000}?"
-        self._opening = re.compile(rf'{head}"{key}"\s*:\s*\[') if key else None
+        self._opening = re.compile(rf'{head}"(?:{key})"\s*:\s*\[') if key else None
         self._budget = _BUDGET_BYTES + 4 * len(payload)
 
     def run(self) -> None:
