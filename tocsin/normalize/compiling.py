@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from tocsin.errors import Location, MappingError
 from tocsin.normalize.definition import TYPES, ClassPart, Definition
+from tocsin.normalize.describing import RESOURCE
 from tocsin.normalize.enumerations import check_names
 from tocsin.normalize.expressions import (
     Expression,
@@ -221,6 +222,7 @@ class _Compiler:
             f'{self._named("severity", classes.severities())} AS "severity text"',
             f'{self._named("status", classes.statuses())} AS "status text"',
             *self._findings(),
+            *self._resource(),
             *(f'{sql} AS "{name}"' for name, sql in _structs(leaves).items()),
         ]
         return f"SELECT {', '.join(columns)} FROM ({layer})"
@@ -232,6 +234,21 @@ class _Compiler:
             group = self._check(part.group).sql if part.group else "NULL"
             yield f'{self._check(part.entities).sql} AS "{ENTITIES}"'
             yield f'TRY_CAST({group} AS VARCHAR) AS "{GROUP}"'
+
+    def _resource(self) -> Iterator[str]:
+        """Yield the column that only sources that describe things have."""
+        part = self._definition.resource
+        if part is None:
+            return
+        optional = ("name", "account", "region", "time")
+        texts = {name: "NULL::VARCHAR" for name in optional} | {
+            name: f"TRY_CAST({self._check(each).sql} AS VARCHAR)"
+            for name, each in part.members.items()
+        }
+        texts["time"] = f"TRY_CAST({texts['time']} AS TIMESTAMP)"
+        packed = ", ".join(f'"{name}" := {sql}' for name, sql in texts.items())
+        when = self._check(part.when).sql if part.when else "true"
+        yield f'CASE WHEN {when} THEN struct_pack({packed}) END AS "{RESOURCE}"'
 
     def _activity(self) -> str:
         whens = ""
@@ -336,6 +353,10 @@ def _all_written(definition: Definition) -> Iterator[Written]:
         yield definition.finding.entities
         if definition.finding.group:
             yield definition.finding.group
+    if definition.resource:
+        yield from definition.resource.members.values()
+        if definition.resource.when:
+            yield definition.resource.when
 
 
 def _json_structure(structure: Structure) -> object:

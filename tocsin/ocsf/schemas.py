@@ -130,6 +130,8 @@ RESOURCES = pa.schema(
         pa.field("region", pa.string()),
         pa.field("observed_time", TIME, nullable=False),
         pa.field("configuration", pa.string(), nullable=False),
+        pa.field("event_uid", pa.string()),
     ]
 )
-"""Cloud things as they were seen; `configuration` is a JSON object in the provider's own shape."""
+"""Cloud things as they were seen; `configuration` is a JSON object in the provider's own shape, or
+`null` for a thing that is gone; `event_uid` is the event of the record that described it."""
