@@ -15,8 +15,6 @@ from pkgutil import iter_modules
 from types import ModuleType
 from typing import TypeVar, get_type_hints
 
-from pydantic import TypeAdapter, ValidationError
-
 from tocsin.errors import SettingsError
 
 SettingsOfPlug = TypeVar("SettingsOfPlug")
@@ -53,9 +51,16 @@ def find(package: str, name: str) -> type:
 def names(package: str) -> tuple[str, ...]:
     """Return the names of all plugs of a kind, built in and of entry points, sorted."""
     group = f"tocsin.{package.rpartition('.')[2]}"
+    others = {entry_point.name for entry_point in entry_points(group=group)}
+    return tuple(sorted({*own_names(package), *others}))
+
+
+def own_names(package: str) -> tuple[str, ...]:
+    """Return the names of the built-in plugs of a kind, sorted."""
     folder = import_module(package).__path__
-    own = {module.name for module in iter_modules(folder) if not module.name.startswith("_")}
-    return tuple(sorted(own | {entry_point.name for entry_point in entry_points(group=group)}))
+    return tuple(
+        sorted(module.name for module in iter_modules(folder) if not module.name.startswith("_"))
+    )
 
 
 def settings_type(plug: type) -> type:
@@ -86,6 +91,9 @@ def settings_of(plug: type, values: Mapping[str, object]) -> object:
     Raises:
         SettingsError: one line for each key that is missing, unknown or of another type.
     """
+    # Loaded here: commands that read rules alone start without it.
+    from pydantic import TypeAdapter, ValidationError
+
     kind = settings_type(plug)
     unknown = sorted(values.keys() - {field.name for field in fields(kind)})
     problems = [f"`{key}` is no setting of {plug.__qualname__}" for key in unknown]

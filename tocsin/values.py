@@ -1,20 +1,23 @@
 """Values that people write in `tocsin.yaml`: durations, sizes, paths, secrets.
 
 Each reads the text of the file, says what would be right when it cannot, and describes itself in
-the JSON Schema that editors use.
+the JSON Schema that editors use. The sections of `settings` and the settings dataclasses of plugs
+are made of them.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, get_args
 
-from pydantic import BeforeValidator, GetCoreSchemaHandler, GetJsonSchemaHandler, WithJsonSchema
-from pydantic_core import CoreSchema, core_schema
-from pydantic_core.core_schema import ValidationInfo
+# pydantic is loaded where settings are read: commands that read rules alone start without it.
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+    from pydantic_core import CoreSchema
+    from pydantic_core.core_schema import ValidationInfo
 
 MAX_SECRET_BYTES = 64 * 1024
 LONGEST_SHOWN = 60
@@ -81,15 +84,19 @@ class Secret:
         return hash(("Secret", self._text))
 
     @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+    def __get_pydantic_core_schema__(
+        cls, source: Any, handler: "GetCoreSchemaHandler"
+    ) -> "CoreSchema":
         """Read references; write `***`."""
+        from pydantic_core import core_schema
+
         return core_schema.with_info_plain_validator_function(
             _read_secret, serialization=core_schema.to_string_ser_schema()
         )
 
     @classmethod
     def __get_pydantic_json_schema__(
-        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+        cls, schema: "CoreSchema", handler: "GetJsonSchemaHandler"
     ) -> dict[str, Any]:
         """Describe the three ways to name a secret."""
         return {
@@ -100,6 +107,30 @@ class Secret:
                 {"type": "string", "pattern": r"\$\{[A-Za-z_][A-Za-z0-9_]*\}"},
             ],
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """How a field of a plug's settings stands in `tocsin.yaml`, where it stands otherwise there.
+
+    `poll_seconds: Annotated[float, Written("every", Duration, timedelta.total_seconds, "5m")]`.
+
+    Attributes:
+        key: in the file; empty for the field's own name.
+        kind: type of what is written; `None` for the field's own type.
+        read: makes the field's value of it.
+        default: as people would write it; `None` for the field's own default.
+    """
+
+    key: str = ""
+    kind: object = None
+    read: Callable[[Any], object] | None = None
+    default: str | bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unwritten:
+    """Marks a field of a plug's settings that is for whoever makes the plug by hand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +146,15 @@ class Matching:
     expected: str
 
     def __get_pydantic_core_schema__(
-        self, source: Any, handler: GetCoreSchemaHandler
-    ) -> CoreSchema:
+        self, source: Any, handler: "GetCoreSchemaHandler"
+    ) -> "CoreSchema":
         """Refuse other text with the words that people understand."""
+        from pydantic_core import core_schema
+
         return core_schema.no_info_after_validator_function(self._check, handler(source))
 
     def __get_pydantic_json_schema__(
-        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+        self, schema: "CoreSchema", handler: "GetJsonSchemaHandler"
     ) -> dict[str, Any]:
         """Tell editors the pattern."""
         return {"type": "string", "pattern": f"^{self.pattern}$"}
@@ -130,6 +163,48 @@ class Matching:
         if not re.fullmatch(self.pattern, text):
             raise ValueError(f"expected {self.expected}")
         return text
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """A whole number between two others: `Annotated[int, Within(1, 256)]`."""
+
+    least: int
+    most: int
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: "GetCoreSchemaHandler"
+    ) -> "CoreSchema":
+        """Refuse others with the words that people understand."""
+        from pydantic_core import core_schema
+
+        handler(source)
+        return core_schema.int_schema(ge=self.least, le=self.most)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Read:
+    """Reads what people write into a value, before pydantic looks at it.
+
+    Attributes:
+        read: raises ValueError with what would be right.
+        described: for the JSON Schema.
+    """
+
+    read: "Callable[[object, ValidationInfo], object]"
+    described: dict[str, Any]
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: "GetCoreSchemaHandler"
+    ) -> "CoreSchema":
+        from pydantic_core import core_schema
+
+        return core_schema.with_info_before_validator_function(self.read, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: "CoreSchema", handler: "GetJsonSchemaHandler"
+    ) -> dict[str, Any]:
+        return dict(self.described)
 
 
 def _one_key(name: str, description: str) -> dict[str, Any]:
@@ -141,7 +216,7 @@ def _one_key(name: str, description: str) -> dict[str, Any]:
     }
 
 
-def _read_secret(value: object, info: ValidationInfo) -> Secret:
+def _read_secret(value: object, info: "ValidationInfo") -> Secret:
     if isinstance(value, Secret):
         return value
     if isinstance(value, FromEnvironment):
@@ -184,13 +259,13 @@ def _not_empty(text: str, where: str) -> Secret:
     return Secret(str(text))
 
 
-def surroundings(info: ValidationInfo) -> Surroundings:
+def surroundings(info: "ValidationInfo") -> Surroundings:
     """Return what the loader handed in; without a loader, nothing and the working folder."""
     found = info.context
     return found if isinstance(found, Surroundings) else Surroundings({}, Path())
 
 
-def _read_duration(value: object) -> timedelta:
+def _read_duration(value: object, info: "ValidationInfo") -> timedelta:
     if isinstance(value, timedelta):
         return value
     match = _DURATION.match(value) if isinstance(value, str) else None
@@ -204,13 +279,23 @@ def _read_duration(value: object) -> timedelta:
 
 Duration = Annotated[
     timedelta,
-    BeforeValidator(_read_duration),
-    WithJsonSchema({"type": "string", "pattern": r"^\d{1,9}(ms|s|m|h|d|w)$", "title": "Duration"}),
+    _Read(
+        _read_duration,
+        {"type": "string", "pattern": r"^\d{1,9}(ms|s|m|h|d|w)$", "title": "Duration"},
+    ),
 ]
 """A stretch of time, written `30s`, `4h`, `7d`."""
 
 
-def _read_size(value: object) -> int:
+def duration_text(value: timedelta) -> str:
+    """Return a duration as people write it: `90s`, `5m`."""
+    for unit, length in sorted(_UNITS.items(), key=lambda entry: -entry[1]):
+        if not value % length:
+            return f"{value // length}{unit}"
+    raise ValueError("shorter than a millisecond")
+
+
+def _read_size(value: object, info: "ValidationInfo") -> int:
     match = _SIZE.match(str(value)) if isinstance(value, str | int) else None
     if not match or isinstance(value, bool):
         raise ValueError("expected a size such as 512MiB, 100GiB or a number of bytes")
@@ -222,21 +307,21 @@ def _read_size(value: object) -> int:
 
 Size = Annotated[
     int,
-    BeforeValidator(_read_size),
-    WithJsonSchema(
+    _Read(
+        _read_size,
         {
             "title": "Size",
             "anyOf": [
                 {"type": "string", "pattern": r"^\d{1,12} ?(B|KiB|MiB|GiB|TiB)?$"},
                 {"type": "integer", "minimum": 1},
             ],
-        }
+        },
     ),
 ]
 """A number of bytes, written `512MiB`, `100GiB`."""
 
 
-def _read_path(value: object, info: ValidationInfo) -> Path:
+def _read_path(value: object, info: "ValidationInfo") -> Path:
     if isinstance(value, Path):
         return value
     if not isinstance(value, str) or not value or "\0" in value:
@@ -247,7 +332,8 @@ def _read_path(value: object, info: ValidationInfo) -> Path:
 
 
 FilePath = Annotated[
-    Path, BeforeValidator(_read_path), WithJsonSchema({"type": "string", "title": "Path"})
+    Path,
+    _Read(_read_path, {"type": "string", "title": "Path"}),
 ]
 """A path; a relative one starts at the folder of the settings file."""
 
@@ -257,7 +343,11 @@ SEVERITY_IDS: dict[SeverityName, int] = {
 }
 
 
-def _read_network(value: object) -> IPv4Network | IPv6Network:
+Port = Annotated[int, Within(0, 65535)]
+"""Number of a port; 0 takes a free one."""
+
+
+def _read_network(value: object, info: "ValidationInfo") -> IPv4Network | IPv6Network:
     if isinstance(value, IPv4Network | IPv6Network):
         return value
     try:
@@ -272,8 +362,7 @@ def _refuse_network() -> IPv4Network | IPv6Network:
 
 Network = Annotated[
     IPv4Network | IPv6Network,
-    BeforeValidator(_read_network),
-    WithJsonSchema({"type": "string", "title": "Address range"}),
+    _Read(_read_network, {"type": "string", "title": "Address range"}),
 ]
 """An address range, written `10.0.0.0/8`."""
 

@@ -14,9 +14,11 @@ from tocsin.ocsf import RawBatch
 TOKEN = "an-ingest-token-of-no-one-0123456789"
 
 
-def feed(name: str = "trail", token: str = TOKEN, **more: object) -> PushFeed:
+def feed(
+    name: str = "trail", token: str = TOKEN, kind: type[PushFeed] = PushFeed, **more: object
+) -> PushFeed:
     settings = {"source": "aws.cloudtrail", "unwrap": "Records"} | more
-    return PushFeed(feed=name, token_hash=token_hash(token), **settings)  # type: ignore[arg-type]
+    return kind(feed=name, token_hash=token_hash(token), **settings)  # type: ignore[arg-type]
 
 
 @dataclass

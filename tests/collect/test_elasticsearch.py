@@ -3,17 +3,21 @@
 import base64
 import json
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
 from elasticsearch import ApiError, Elasticsearch, helpers
 
 from tests.collect.counter import TOKEN, Counter, bearer, client, feed, listening
-from tocsin.collect import Outcome, PushFeed, Tls
+from tocsin.collect import Outcome, Tls
 from tocsin.collect.receivers.elasticsearch import Elasticsearch as Receiver
-from tocsin.collect.receivers.elasticsearch import ElasticsearchSettings
+from tocsin.collect.receivers.elasticsearch import ElasticsearchFeed, ElasticsearchSettings
 
 EVENTS = [{"eventID": str(number), "eventName": "GetObject"} for number in range(700)]
+
+
+indexed = partial(feed, kind=ElasticsearchFeed)
 
 
 @pytest.fixture
@@ -23,7 +27,10 @@ def counter() -> Counter:
 
 @pytest.fixture
 def url(counter: Counter, tls: Tls) -> Iterator[str]:
-    feeds = (feed("trail", indices=("cloudtrail-*",)), feed("audit", indices=("k8s-*", "audit")))
+    feeds = (
+        indexed("trail", indices=("cloudtrail-*",)),
+        indexed("audit", indices=("k8s-*", "audit")),
+    )
     with listening(counter, Receiver(ElasticsearchSettings(feeds)), tls=tls) as address:
         yield address
 
@@ -181,7 +188,7 @@ def test_single_documents_are_taken_with_and_without_identifier(basic, counter):
 
 
 def test_the_record_may_lie_in_a_field_of_the_document(counter):
-    feeds = (feed("trail", record_field="message"),)
+    feeds = (indexed("trail", record_field="message"),)
     wrapped = {"@timestamp": "2026-11-23T07:00:00Z", "message": '{"eventID":"7"}'}
     body = b'{"index":{}}\n' + json.dumps(wrapped).encode() + b"\n"
 
@@ -208,7 +215,7 @@ def test_the_record_may_lie_in_a_field_of_the_document(counter):
 )
 def test_a_body_that_is_no_bulk_request_names_the_line(counter, body):
     with (
-        listening(counter, Receiver(ElasticsearchSettings((feed(),)))) as address,
+        listening(counter, Receiver(ElasticsearchSettings((indexed(),)))) as address,
         client(address) as web,
     ):
         response = web.post("/_bulk", content=body, headers=bearer())
@@ -219,5 +226,5 @@ def test_a_body_that_is_no_bulk_request_names_the_line(counter, body):
 
 
 def test_the_feed_of_the_client_keeps_no_token():
-    assert TOKEN not in repr(PushFeed("a", "b", token_hash=b"secret"))
-    assert "secret" not in repr(PushFeed("a", "b", token_hash=b"secret"))
+    assert TOKEN not in repr(ElasticsearchFeed("a", "b", token_hash=b"secret"))
+    assert "secret" not in repr(ElasticsearchFeed("a", "b", token_hash=b"secret"))

@@ -5,9 +5,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tocsin.collect import PushFeed, Receiver
-from tocsin.collect.receivers.elasticsearch import Elasticsearch, ElasticsearchSettings
+from tocsin.collect.receivers.elasticsearch import (
+    Elasticsearch,
+    ElasticsearchFeed,
+    ElasticsearchSettings,
+)
 from tocsin.collect.receivers.json_lines import JsonLines, JsonLinesSettings
-from tocsin.collect.receivers.kubernetes_audit import KubernetesAudit, KubernetesAuditSettings
+from tocsin.collect.receivers.kubernetes_audit import (
+    KubernetesAudit,
+    KubernetesAuditFeed,
+    KubernetesAuditSettings,
+)
 
 
 @dataclass(frozen=True)
@@ -18,6 +26,7 @@ class Case:
     path: str
     frame: Callable[[Sequence[bytes]], bytes]
     keeps_bytes: bool = True
+    kind: type[PushFeed] = PushFeed
 
 
 def lines(records: Sequence[bytes]) -> bytes:
@@ -35,12 +44,16 @@ def event_list(records: Sequence[bytes]) -> bytes:
 
 CASES = {
     "elasticsearch": Case(
-        lambda feeds: Elasticsearch(ElasticsearchSettings(feeds)), "/_bulk", bulk
+        lambda feeds: Elasticsearch(ElasticsearchSettings(feeds)),
+        "/_bulk",
+        bulk,
+        kind=ElasticsearchFeed,
     ),
     "json_lines": Case(lambda feeds: JsonLines(JsonLinesSettings(feeds)), "/ingest/trail", lines),
     "kubernetes_audit": Case(
         lambda feeds: KubernetesAudit(KubernetesAuditSettings(feeds)),
         "/kubernetes/audit/trail",
         event_list,
+        kind=KubernetesAuditFeed,
     ),
 }

@@ -29,7 +29,10 @@ def counter() -> Counter:
 
 @pytest.fixture
 def web(case: Case, counter: Counter) -> Iterator[httpx.Client]:
-    feeds = (feed(), feed("other", "another-token-of-no-one-9876543210"))
+    feeds = (
+        feed(kind=case.kind),
+        feed("other", "another-token-of-no-one-9876543210", kind=case.kind),
+    )
     with listening(counter, case.make(feeds)) as url, client(url) as open_client:
         yield open_client
 

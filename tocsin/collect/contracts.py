@@ -7,9 +7,11 @@ pushed to: it hands a batch to `submit` and answers its sender with what `submit
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, Literal, Protocol
 
 from tocsin.ocsf import RawBatch
+from tocsin.ocsf.reading import LineReader
+from tocsin.values import Secret, Written
 
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
@@ -70,6 +72,18 @@ Submit = Callable[[RawBatch], Awaitable[Outcome]]
 event loop and must not block it."""
 
 
+def token_hash(token: str) -> bytes:
+    """Return SHA-256 of an ingest token.
+
+    A plain hash is enough: tokens are drawn from at least 128 random bits, not chosen by people.
+    """
+    return sha256(token.encode()).digest()
+
+
+def _hash_of(token: Secret) -> bytes:
+    return token_hash(token.reveal())
+
+
 @dataclass(frozen=True, slots=True)
 class PushFeed:
     """One feed that others push to.
@@ -77,27 +91,16 @@ class PushFeed:
     Attributes:
         feed: unique name, also the last part of its address: `POST /ingest/{feed}`.
         source: the type of its records, which names the mapping.
-        token_hash: `token_hash(...)` of the feed's own token; the token itself is not kept.
+        token_hash: what senders show, such as `Authorization: Bearer ...`; only the hash is kept.
         unwrap: where a payload holds many records (`Records`), as the mapping says.
-        indices: names with `*` of the Elasticsearch indices whose documents belong to this feed.
-        record_field: for shippers that wrap the record in a document (`message`): the text field
-            of the document that holds the record; `None` takes the document itself.
+        reader: of lines of text, as the mapping says; `None` where all is JSON.
     """
 
     feed: str
     source: str
-    token_hash: bytes = field(repr=False)
+    token_hash: Annotated[bytes, Written("token", Secret, _hash_of)] = field(repr=False)
     unwrap: str | None = None
-    indices: tuple[str, ...] = ("*",)
-    record_field: str | None = None
-
-
-def token_hash(token: str) -> bytes:
-    """Return SHA-256 of an ingest token.
-
-    A plain hash is enough: tokens are drawn from at least 128 random bits, not chosen by people.
-    """
-    return sha256(token.encode()).digest()
+    reader: LineReader | None = None
 
 
 class Receiver(Protocol):

@@ -35,6 +35,7 @@ _RETRY_AFTER_SECONDS = 2
 
 Result = TypeVar("Result")
 Arguments = ParamSpec("Arguments")
+Pushed = TypeVar("Pushed", bound=PushFeed)
 
 
 class Refusal(Exception):  # noqa: N818 - an answer to a sender, not an error of the product
@@ -101,11 +102,10 @@ def take(body: bytes, feed: PushFeed, path: str | None) -> Delivery:
     Raises:
         Refusal: 413, they are too many.
     """
-    found = cut_body(body, path, MAX_REQUEST_RECORDS)
+    found = cut_body(body, path, MAX_REQUEST_RECORDS, feed.reader)
     if found is None:
         raise Refusal(413, f"a request has at most {MAX_REQUEST_RECORDS} records")
-    span = Span(new_origin(feed.feed), found.raws, found.positions, found.rejects, 0)
-    return delivery(feed, [span])
+    return delivery(feed, [found.span(new_origin(feed.feed), 0)])
 
 
 class Intake:
@@ -117,16 +117,20 @@ class Intake:
         # One body at a time: cutting costs a few times its size, and all of one core anyway.
         self._cutting = asyncio.Semaphore(1)
 
-    def authorize(self, request: Request, feeds: Iterable[PushFeed]) -> tuple[PushFeed, ...]:
+    def authorize(
+        self, request: Request, feeds: Iterable[Pushed], header: str = ""
+    ) -> tuple[Pushed, ...]:
         """Return those feeds whose token the request carries.
 
-        The token is a bearer token, the password of Basic, or an Elasticsearch API key. All feeds
-        are compared, in constant time, so that timing tells nothing.
+        The token is a bearer token, the password of Basic, an Elasticsearch API key, a Splunk
+        token, or the value of the header that the protocol has for it. All feeds are compared, in
+        constant time, so that timing tells nothing.
 
         Raises:
             Refusal: 401, it carries none of them.
         """
-        offered = [token_hash(token) for token in _tokens(request)]
+        shown = [request.headers[header]] if header and header in request.headers else []
+        offered = [token_hash(token) for token in _tokens(request) + shown]
         allowed = []
         for feed in feeds:
             matches = [hmac.compare_digest(feed.token_hash, each) for each in offered]
@@ -245,7 +249,7 @@ def _tokens(request: Request) -> list[str]:
     scheme = scheme.lower()
     if not value:
         return []
-    if scheme == "bearer":
+    if scheme in ("bearer", "splunk"):
         return [value]
     if scheme == "basic":
         return [_after_colon(value)]

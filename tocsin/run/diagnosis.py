@@ -1,11 +1,8 @@
 """What `tocsin validate` and `tocsin doctor` find out."""
 
-import os
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from functools import partial
-from pathlib import Path
 
 from tocsin.collect import Source
 from tocsin.errors import ContentError, Problem, SettingsError, TocsinError
@@ -15,7 +12,6 @@ from tocsin.run.health import Checked, disk, examine
 from tocsin.run.notice import noticed
 from tocsin.run.wiring import RuleChoice, load_mappings, load_rules, rules_of
 from tocsin.settings import Settings
-from tocsin.settings.feeds import FileFeed
 from tocsin.settings.model import Heartbeat
 from tocsin.store import Store
 
@@ -67,9 +63,6 @@ def diagnose(settings: Settings) -> Iterator[Checked]:
         found = ()
     for each in found:
         examinations[f"feed {each.feed}"] = _examination(each.source)
-    for feed in settings.feeds:
-        if isinstance(feed, FileFeed):
-            examinations[f"feed {feed.name}"] = partial(_path, feed.path)
     heartbeat = settings.heartbeat
     if heartbeat is not None:
         examinations["heartbeat"] = lambda: _heartbeat(heartbeat)
@@ -170,13 +163,6 @@ def _examination(source: Source) -> Callable[[], str]:
     """Return the source's own examination, where it has one."""
     own: Callable[[], str] | None = getattr(source, "examine", None)
     return own if own is not None else lambda: "nothing to examine before it is read"
-
-
-def _path(path: Path) -> str:
-    """Look whether a followed path is there: it may come later, but more often it is mistyped."""
-    if not os.access(path, os.R_OK):
-        raise TocsinError(f"{path} is not there or may not be read; mend `path` of the feed")
-    return f"{path} can be read"
 
 
 def _heartbeat(heartbeat: Heartbeat) -> str:

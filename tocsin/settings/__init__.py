@@ -7,7 +7,7 @@ from tocsin.settings import feeds
 from tocsin.settings.loading import load
 from tocsin.settings.model import Heartbeat, Organization, Settings, Tls
 from tocsin.settings.reference import json_schema, reference_markdown
-from tocsin.settings.values import SEVERITY_IDS, Secret
+from tocsin.values import SEVERITY_IDS, Secret
 
 __all__ = [
     "SEVERITY_IDS",

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from tocsin.ocsf.yaml_text import YamlValue
 from tocsin.settings.model import Receivers, Web
-from tocsin.settings.values import shown
+from tocsin.values import shown
 
 Keys: TypeAlias = tuple[str | int, ...]
 

@@ -1,57 +1,43 @@
 """Say what is wrong with single settings: where, what was found, what would be right."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from tocsin.ocsf.yaml_text import YamlValue
-from tocsin.settings.model import Settings
-from tocsin.settings.values import FromEnvironment, Secret, shown
+from tocsin.values import LONGEST_SHOWN, FromEnvironment, Secret, shown
 
 Keys = tuple[str | int, ...]
 
 
-def explain(error: ValidationError, tree: YamlValue) -> Iterator[tuple[Keys, str]]:
+def explain(
+    error: ValidationError, section: type[BaseModel], above: Keys = ()
+) -> Iterator[tuple[Keys, str]]:
     """Yield the place and the message of every problem that pydantic met.
 
     Args:
-        error: of `Settings`.
-        tree: what was validated; tells the labels of alternatives from keys of the file.
+        error: of `section`.
+        section: what was validated.
+        above: the keys under which it stands in the file.
     """
     for detail in error.errors(include_url=False, include_context=True):
-        keys, model = _walk(detail["loc"], tree)
-        yield keys, _message(detail, keys, model)
+        keys = detail["loc"]
+        inner: type[BaseModel] | None = section
+        for label in keys[:-1]:
+            inner = _inner(inner, label)
+        keys = tuple(key for key in keys if not _is_alternative(key))
+        yield (*above, *keys), _message(detail, (*above, *keys), inner)
 
 
-def _walk(loc: tuple[int | str, ...], tree: YamlValue) -> tuple[Keys, type[BaseModel] | None]:
-    """Return the keys as the file spells them, and the section that the last of them is in."""
-    keys: list[str | int] = []
-    value: Any = tree
-    section: type[BaseModel] | None = Settings
-    for position, label in enumerate(loc):
-        if isinstance(value, dict) and label not in value and value.get("kind") == label:
-            section = _kinds().get(str(label))
-            continue
-        keys.append(label)
-        if position < len(loc) - 1:
-            section = _inner(section, label)
-        value = _step(value, label)
-    return tuple(keys), section
-
-
-def _step(value: Any, label: int | str) -> Any:
-    if isinstance(value, dict):
-        return value.get(label)
-    if isinstance(value, list) and isinstance(label, int) and label < len(value):
-        return value[label]
-    return None
+def _is_alternative(label: int | str) -> bool:
+    """Tell labels that pydantic adds for validators and alternatives from keys of the file."""
+    return isinstance(label, str) and label.startswith(("function-", "tuple[", "constrained-"))
 
 
 def _inner(section: type[BaseModel] | None, label: int | str) -> type[BaseModel] | None:
-    if isinstance(label, int) or section is None:
+    if isinstance(label, int) or section is None or _is_alternative(label):
         return section
     field = section.model_fields.get(label)
     return next(_models(field.annotation), None) if field else None
@@ -65,9 +51,15 @@ def _models(annotation: Any) -> Iterator[type[BaseModel]]:
         yield from _models(argument)
 
 
-def _kinds() -> dict[str, type[BaseModel]]:
-    feeds = _models(Settings.model_fields["feeds"].annotation)
-    return {get_args(feed.model_fields["kind"].annotation)[0]: feed for feed in feeds}
+def kind_problem(kind: object, kinds: Sequence[str]) -> str:
+    """Say what is wrong with the kind of a feed, which is none of `kinds`."""
+    if kind is None:
+        return f"`kind` is missing; one of {', '.join(kinds)}"
+    if not isinstance(kind, str):
+        return f"`kind`: expected text; put it in quotes; found {shown(kind)}"
+    if isinstance(kind, FromEnvironment):
+        return f"`kind`: expected one of {', '.join(kinds)}; found what the environment gives"
+    return f"`{kind[:LONGEST_SHOWN]}` is no kind; {_suggestion(kind, kinds)}"
 
 
 def _message(detail: ErrorDetails, keys: Keys, section: type[BaseModel] | None) -> str:
@@ -81,10 +73,6 @@ def _message(detail: ErrorDetails, keys: Keys, section: type[BaseModel] | None) 
             return f"`{name}` is no setting here; {_suggestion(name, known)}"
         case "missing":
             return f"`{name}` is missing: {_meaning(section, name)}"
-        case "union_tag_not_found":
-            return f"`kind` is missing; one of {', '.join(_kinds())}"
-        case "union_tag_invalid":
-            return f"`{context['tag']}` is no kind; {_suggestion(str(context['tag']), _kinds())}"
         case "value_error":
             return _with_found(f"`{name}`: {context['error']}", detail, section)
         case "literal_error":
@@ -121,11 +109,8 @@ def _suggestion(name: str, known: Any) -> str:
 
 
 def _with_found(message: str, detail: ErrorDetails, section: type[BaseModel] | None) -> str:
-    field = section.model_fields.get(str(detail["loc"][-1])) if section and detail["loc"] else None
     found = detail["input"]
-    if isinstance(found, dict) or (
-        field and Secret in (field.annotation, *get_args(field.annotation))
-    ):
+    if isinstance(found, dict) or _is_secret(detail, section):
         return message
     if isinstance(found, FromEnvironment):
         return f"{message}; found what the environment gives"
@@ -133,5 +118,10 @@ def _with_found(message: str, detail: ErrorDetails, section: type[BaseModel] | N
 
 
 def _is_secret(detail: ErrorDetails, section: type[BaseModel] | None) -> bool:
-    field = section.model_fields.get(str(detail["loc"][-1])) if section and detail["loc"] else None
-    return field is not None and Secret in (field.annotation, *get_args(field.annotation))
+    names = [label for label in detail["loc"] if isinstance(label, str)]
+    fields = [section.model_fields.get(name) for name in names[-2:]] if section else []
+    return any(field is not None and _speaks_of_secret(field.annotation) for field in fields)
+
+
+def _speaks_of_secret(annotation: Any) -> bool:
+    return annotation is Secret or any(map(_speaks_of_secret, get_args(annotation)))

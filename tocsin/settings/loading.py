@@ -18,9 +18,10 @@ from tocsin.errors import ContentError, Location, Problem, SettingsError
 from tocsin.ocsf.yaml_text import Document, YamlValue
 from tocsin.ocsf.yaml_text import load as load_yaml
 from tocsin.settings.crossing import cross_problems
-from tocsin.settings.explaining import explain
+from tocsin.settings.explaining import explain, kind_problem
+from tocsin.settings.feeds import Feed, feed_kind, kind_names, section_of
 from tocsin.settings.model import Settings
-from tocsin.settings.values import FromEnvironment, Override, Surroundings
+from tocsin.values import FromEnvironment, Override, Surroundings, shown
 
 PREFIX = "TOCSIN_"
 NOT_SETTINGS = ("TOCSIN_CONFIG", "TOCSIN_TEST_")
@@ -69,16 +70,57 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
         raise SettingsError(f"{reading.location}:1: expected settings such as `web:`, found a list")
     tree = _with_overrides(_interpolated(value, (), reading), reading)
     tree.setdefault("data", Override(_default_data(environ)))
+    around = Surroundings(environ, folder)
     try:
-        settings = Settings.model_validate(tree, context=Surroundings(environ, folder))
+        settings = Settings.model_validate(
+            {**tree, **_feeds(tree, around, reading)}, context=around
+        )
     except ValidationError as error:
-        for keys, message in explain(error, tree):
+        for keys, message in explain(error, Settings):
             reading.report(keys, message)
     for keys, message in cross_problems(tree):
         reading.report(keys, message)
     if reading.problems:
         raise SettingsError("\n".join(_in_order(reading)))
     return settings
+
+
+def _feeds(
+    tree: Mapping[str, YamlValue], around: Surroundings, reading: _Reading
+) -> dict[str, tuple[Feed, ...]]:
+    """Return the feeds in place of what was written, where that is a list."""
+    listed = tree.get("feeds")
+    if not isinstance(listed, list):
+        return {}
+    made = [_feed(each, ("feeds", n), around, reading) for n, each in enumerate(listed)]
+    return {"feeds": tuple(feed for feed in made if feed is not None)}
+
+
+def _feed(written: YamlValue, keys: Keys, around: Surroundings, reading: _Reading) -> Feed | None:
+    """Return a feed, or report what is wrong with it."""
+    if not isinstance(written, dict):
+        reading.report(keys, f"`feeds`: expected settings below it, found {shown(written)}")
+        return None
+    kind, kinds = written.get("kind"), kind_names()
+    if not isinstance(kind, str) or kind not in kinds:
+        reading.report((*keys, "kind") if kind else keys, kind_problem(kind, kinds))
+        return None
+    section: type[Feed] = Feed
+    try:
+        section = section_of(kind)
+        feed = section.model_validate(written, context=around)
+        if kind != "plugin":
+            feed_kind(kind).settings_of(feed, {})
+        return feed
+    except ValidationError as error:
+        for place, message in explain(error, section, keys):
+            reading.report(place, message)
+    except SettingsError as error:
+        # What a plug finds between its settings begins with the key that should change.
+        named = re.match(r"`(\w+)`", str(error))
+        place = (*keys, named[1]) if named and named[1] in written else (*keys, "kind")
+        reading.report(place, str(error))
+    return None
 
 
 def _read_file(path: Path | None) -> Document:

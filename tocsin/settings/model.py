@@ -5,13 +5,15 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, WithJsonSchema
 
 from tocsin.settings.feeds import Feed
+from tocsin.settings.knowledge import Enrichment, Intelligence
 from tocsin.settings.section import Section
-from tocsin.settings.values import (
+from tocsin.values import (
     SEVERITY_IDS,
     Duration,
     FilePath,
     Matching,
     Network,
+    Port,
     Secret,
     SeverityName,
     Size,
@@ -27,7 +29,6 @@ Country = Annotated[str, Matching(r"[A-Z]{2}", "a country by ISO 3166 such as DE
 Address = Annotated[
     str, Matching(r"https?://[^/?#\s]+/?", "an address such as https://tocsin.example.org")
 ]
-Port = Annotated[int, Field(ge=0, le=65535)]
 Threads = Annotated[int, Field(ge=1, le=256)]
 Days = Annotated[int, Field(ge=1, le=36_500)]
 
@@ -187,6 +188,8 @@ class Settings(Section):
     """Where records come from."""
     incidents: Incidents = Incidents()
     rules: Rules = Rules()
+    enrichment: Enrichment = Enrichment()
+    intelligence: Intelligence = Intelligence()
     retention: Retention = Retention()
     heartbeat: Heartbeat | None = None
     limits: Limits = Limits()

@@ -1,17 +1,33 @@
-"""The settings described: a JSON Schema for editors and a page for people."""
+"""The settings described: a JSON Schema for editors and a page for people.
+
+Loads the built-in plugs, whose settings are part of it.
+"""
 
 from collections.abc import Iterator
-from typing import TypeAlias
+from typing import Annotated, Any, TypeAlias, Union
 
+from pydantic import Field
+
+from tocsin.settings.feeds import kind_names, section_of
 from tocsin.settings.model import Settings
+from tocsin.settings.plugs import defined
 
 Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
 Object: TypeAlias = "dict[str, Json]"
 
 
 def json_schema() -> Object:
-    """Return the JSON Schema of `tocsin.yaml`; editors complete and check by it."""
-    schema: Object = Settings.model_json_schema(mode="validation")
+    """Return the JSON Schema of `tocsin.yaml`; editors complete and check by it.
+
+    Every built-in source and receiver is loaded for it; those of other packages are left out, so
+    that the same program gives the same schema.
+    """
+    kinds: Any = tuple(section_of(name) for name in kind_names(installed=False))
+    feed: Any = Annotated[Union[kinds], Field(discriminator="kind")]  # noqa: UP007 - built while running
+    meaning = Settings.model_fields["feeds"].description
+    feeds = (tuple[feed, ...], Field(default=(), description=meaning))
+    whole = defined("Settings", Settings, "", {"feeds": feeds})
+    schema: Object = whole.model_json_schema(mode="validation")
     # The data folder has a default that the schema cannot state: it depends on the environment.
     schema.pop("required", None)
     return {
@@ -103,7 +119,7 @@ def _resolved(described: Object, schema: Object) -> Object:
 def _kind(part: Object) -> str:
     properties = part.get("properties")
     kind = properties.get("kind") if isinstance(properties, dict) else None
-    return f" {kind['const']}" if isinstance(kind, dict) else ""
+    return f" {kind['const']}" if isinstance(kind, dict) and "const" in kind else ""
 
 
 def _value(described: Object, schema: Object) -> str:
@@ -128,6 +144,7 @@ def _value(described: Object, schema: Object) -> str:
     words = {
         "string": "text",
         "integer": "number",
+        "number": "number",
         "boolean": "`true`, `false`",
         "object": "mapping",
     }

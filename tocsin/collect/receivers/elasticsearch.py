@@ -10,6 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from typing import ClassVar
 
 import msgspec
 from starlette.requests import Request
@@ -44,15 +45,32 @@ Answer = Callable[[Request], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)
+class ElasticsearchFeed(PushFeed):
+    """Documents of some indices.
+
+    Attributes:
+        token_hash: what shippers show: as API key, or as password of any user name.
+        indices: index names, `*` allowed, whose documents belong to this feed.
+        record_field: the text field of the document that holds the record (`message`); otherwise
+            the document.
+    """
+
+    indices: tuple[str, ...] = ("*",)
+    record_field: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ElasticsearchSettings:
     """The feeds that it serves, and the version that it claims: some shippers ask."""
 
-    feeds: tuple[PushFeed, ...]
+    feeds: tuple[ElasticsearchFeed, ...]
     version: str = "8.19.0"
 
 
 class Elasticsearch:
     """Receives from shippers that write to Elasticsearch."""
+
+    guarantee: ClassVar[str] = "acknowledged"
 
     def __init__(self, settings: ElasticsearchSettings) -> None:
         """Take the feeds."""
@@ -128,7 +146,7 @@ class _Desk:
         self._intake = intake
 
     def answer(
-        self, inner: Callable[[Request, tuple[PushFeed, ...]], Awaitable[Response]]
+        self, inner: Callable[[Request, tuple[ElasticsearchFeed, ...]], Awaitable[Response]]
     ) -> Answer:
         """Check the token first, and put refusals into Elasticsearch's words."""
 
@@ -143,7 +161,7 @@ class _Desk:
 
         return answered
 
-    async def about(self, request: Request, allowed: tuple[PushFeed, ...]) -> Response:
+    async def about(self, request: Request, allowed: tuple[ElasticsearchFeed, ...]) -> Response:
         return JSONResponse(
             {
                 "name": "tocsin",
@@ -161,18 +179,18 @@ class _Desk:
             }
         )
 
-    async def license(self, request: Request, allowed: tuple[PushFeed, ...]) -> Response:
+    async def license(self, request: Request, allowed: tuple[ElasticsearchFeed, ...]) -> Response:
         license_ = {"status": "active", "uid": "tocsin", "type": "basic", "mode": "basic"}
         return JSONResponse({"license": license_})
 
-    async def health(self, request: Request, allowed: tuple[PushFeed, ...]) -> Response:
+    async def health(self, request: Request, allowed: tuple[ElasticsearchFeed, ...]) -> Response:
         return JSONResponse({"cluster_name": "tocsin", "status": "green", "number_of_nodes": 1})
 
-    async def ignore(self, request: Request, allowed: tuple[PushFeed, ...]) -> Response:
+    async def ignore(self, request: Request, allowed: tuple[ElasticsearchFeed, ...]) -> Response:
         """Agree to templates, policies and pipelines: the mapping of the feed decides instead."""
         return JSONResponse({"acknowledged": True})
 
-    async def bulk(self, request: Request, allowed: tuple[PushFeed, ...]) -> Response:
+    async def bulk(self, request: Request, allowed: tuple[ElasticsearchFeed, ...]) -> Response:
         began = time.monotonic()
         index = request.path_params.get("index", "")
         async with self._intake.body(request) as body:
@@ -185,7 +203,7 @@ class _Desk:
         content = msgspec.json.encode({"took": took, "errors": has_errors, "items": items})
         return Response(content, media_type="application/json")
 
-    async def single(self, request: Request, allowed: tuple[PushFeed, ...]) -> Response:
+    async def single(self, request: Request, allowed: tuple[ElasticsearchFeed, ...]) -> Response:
         async with self._intake.body(request) as body:
             # A document of one request may be indented; records are lines nowhere but in bulk.
             action = Action(
@@ -207,7 +225,7 @@ class _Desk:
         return dict(zip(feeds, outcomes, strict=True))
 
 
-def _sort(body: bytes, default_index: str, allowed: tuple[PushFeed, ...]) -> _Sorted:
+def _sort(body: bytes, default_index: str, allowed: tuple[ElasticsearchFeed, ...]) -> _Sorted:
     """Give each document to its feed.
 
     Raises:
@@ -222,7 +240,7 @@ def _sort(body: bytes, default_index: str, allowed: tuple[PushFeed, ...]) -> _So
     return _put(given, allowed)
 
 
-def _give_out(actions: Iterable[Action], allowed: tuple[PushFeed, ...]) -> _Given:
+def _give_out(actions: Iterable[Action], allowed: tuple[ElasticsearchFeed, ...]) -> _Given:
     given = _Given()
     for action in actions:
         item = _Item(action.operation, action.index, action.uid)
@@ -238,7 +256,7 @@ def _give_out(actions: Iterable[Action], allowed: tuple[PushFeed, ...]) -> _Give
     return given
 
 
-def _put(given: _Given, allowed: tuple[PushFeed, ...]) -> _Sorted:
+def _put(given: _Given, allowed: tuple[ElasticsearchFeed, ...]) -> _Sorted:
     return _Sorted(
         given.items,
         {
@@ -249,7 +267,7 @@ def _put(given: _Given, allowed: tuple[PushFeed, ...]) -> _Sorted:
     )
 
 
-def _feed_of(index: str, allowed: tuple[PushFeed, ...]) -> PushFeed | None:
+def _feed_of(index: str, allowed: tuple[ElasticsearchFeed, ...]) -> ElasticsearchFeed | None:
     for feed in allowed:
         if any(fnmatchcase(index, pattern) for pattern in feed.indices):
             return feed

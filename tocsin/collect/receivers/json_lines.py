@@ -5,6 +5,7 @@ Answers 200 once everything is committed, with the positions of records that wer
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -25,6 +26,8 @@ class JsonLinesSettings:
 
 class JsonLines:
     """Receives JSON over plain HTTP."""
+
+    guarantee: ClassVar[str] = "acknowledged"
 
     def __init__(self, settings: JsonLinesSettings) -> None:
         """Take the feeds."""

@@ -6,6 +6,7 @@ Source: https://kubernetes.io/docs/tasks/debug/debug-cluster/audit/#webhook-back
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated, ClassVar
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -13,17 +14,27 @@ from starlette.routing import BaseRoute, Route
 
 from tocsin.collect.contracts import PushFeed
 from tocsin.collect.intake import Intake, refuse_unless_committed, take
+from tocsin.values import Written
+
+
+@dataclass(frozen=True, slots=True)
+class KubernetesAuditFeed(PushFeed):
+    """One cluster."""
+
+    source: Annotated[str, Written(default="kubernetes.audit")]
 
 
 @dataclass(frozen=True, slots=True)
 class KubernetesAuditSettings:
     """The feeds that it serves: one for each cluster."""
 
-    feeds: tuple[PushFeed, ...]
+    feeds: tuple[KubernetesAuditFeed, ...]
 
 
 class KubernetesAudit:
     """Receives audit events of Kubernetes."""
+
+    guarantee: ClassVar[str] = "acknowledged"
 
     def __init__(self, settings: KubernetesAuditSettings) -> None:
         """Take the feeds."""

@@ -4,13 +4,15 @@ JSON lines, whole JSON documents (`{"Records": [...]}`, arrays), plain or gzip, 
 """
 
 import json
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
 
 from tocsin.collect.cutting import Place, cut
 from tocsin.collect.folders import FoundFile, find_files
@@ -20,6 +22,7 @@ from tocsin.collect.records import HISTORY, LIVE, Filled, Span, fill, reject
 from tocsin.errors import SourceError
 from tocsin.ocsf import RawBatch
 from tocsin.ocsf.reading import LineReader
+from tocsin.values import Unwritten, Written
 
 Observe = Callable[[int, int], None]
 """Told bytes read and bytes in all (0 where unknown), as they lie on the disk."""
@@ -32,6 +35,10 @@ _REST_FACTOR = 5
 _LONGEST_REST_SECONDS = 5.0
 
 
+def _only(path: Path) -> tuple[str, ...]:
+    return (str(path),)
+
+
 @dataclass(frozen=True, slots=True)
 class FilesSettings:
     """Where to read.
@@ -39,25 +46,27 @@ class FilesSettings:
     Attributes:
         feed: unique name, owner of the cursor.
         source: the type of the records, which names their mapping.
-        paths: files, folders (with all below them) and `-` for standard input.
+        paths: a file, or a folder with all files below it; plain or gzip.
         unwrap: where a payload holds many records (`Records`), as the mapping says.
-        follow: stay and read what is appended or added; rotation by renaming and by copying is
-            understood. Otherwise one pass.
+        follow: go on reading as files grow, rotate and appear; otherwise read once. Rotation by
+            renaming and by copying is understood.
         poll_seconds: how often a followed folder is looked at.
         reader: of lines of text, as the mapping says.
     """
 
     feed: str
     source: str
-    paths: tuple[str, ...]
+    paths: Annotated[tuple[str, ...], Written("path", Path, _only)]
     unwrap: str | None = None
-    follow: bool = False
-    poll_seconds: float = 1.0
+    follow: Annotated[bool, Written(default=True)] = False
+    poll_seconds: Annotated[float, Unwritten()] = 1.0
     reader: LineReader | None = None
 
 
 class Files:
     """Reads files and folders."""
+
+    guarantee: ClassVar[str] = "resumable"
 
     def __init__(
         self,
@@ -93,6 +102,20 @@ class Files:
 
     def acknowledge(self, batch: RawBatch) -> None:
         """Do nothing: the cursor is all that files need."""
+
+    def examine(self) -> str:
+        """Look whether the paths are there; return a sentence for `tocsin doctor`.
+
+        Raises:
+            SourceError: one may come later, but more often it is mistyped; the text names it.
+        """
+        paths = [path for path in self._settings.paths if path != "-"]
+        for path in paths:
+            if not os.access(path, os.R_OK):
+                raise SourceError(
+                    f"{path} is not there or may not be read; mend `path` of the feed"
+                )
+        return f"{', '.join(paths)} can be read"
 
     def _read_once(self, cursor: str | None) -> Iterator[RawBatch]:
         files = list(find_files(self._settings.paths))

@@ -4,8 +4,11 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated, ClassVar
 
 import pyarrow as pa
+from pydantic import Field
 
 from tocsin.collect.arrivals import Allowed, Arrivals, End
 from tocsin.collect.buckets import Account, Clients
@@ -16,6 +19,7 @@ from tocsin.collect.records import HISTORY, Span, fill
 from tocsin.errors import SettingsError
 from tocsin.ocsf import RawBatch
 from tocsin.ocsf.reading import LineReader
+from tocsin.values import Duration, Unwritten, Written
 
 Pause = Callable[[float], bool | None]
 """Waits so many seconds; true when reading should end (`threading.Event().wait` fits)."""
@@ -28,33 +32,37 @@ class S3Settings:
     Attributes:
         feed: unique name, owner of the cursor.
         source: the type of the records, which names their mapping.
-        buckets: what may be read, whatever a message in the queue says.
-        prefix: of the keys that may be read; with listing, of those that are.
+        buckets: what may be read; a message of the queue that names another bucket is refused.
+        prefix: what the keys of the objects begin with.
         unwrap: where a payload holds many records (`Records`), as the mapping says.
-        queue_url: of the SQS queue that announces new objects; `None` lists instead.
+        queue_url: the SQS queue that S3 notifies of new objects; without it, the buckets are
+            listed.
         follow: with listing: list again and again. One pass otherwise.
-        poll_seconds: with listing: time between passes.
+        poll_seconds: how often the buckets are listed.
         visibility_seconds: how long a message stays in hand unless extended, which it is.
         wait_seconds: how long SQS holds the line open for a message, at most 20.
         max_receives: after how many receipts a message about a missing object becomes a reject.
-        region: of queue and buckets; `None` takes the environment's.
-        endpoint_url: of a stand-in for AWS; `None` for AWS itself.
-        role_arn: role to assume; `None` uses the credentials of the environment.
-        external_id: what the role's trust policy asks for.
+        region: the region of queue and bucket; otherwise that of the environment.
+        endpoint_url: another service that speaks S3 and SQS.
+        role_arn: a role to assume for reading; otherwise the credentials of the environment are
+            used as is.
+        external_id: the external id that the role's trust policy asks for.
         reader: of lines of text, as the mapping says.
     """
 
     feed: str
     source: str
-    buckets: tuple[str, ...]
+    buckets: Annotated[tuple[str, ...], Field(min_length=1)]
     prefix: str = ""
     unwrap: str | None = None
     queue_url: str | None = None
-    follow: bool = True
-    poll_seconds: float = 300.0
-    visibility_seconds: int = 300
-    wait_seconds: int = 5
-    max_receives: int = 5
+    follow: Annotated[bool, Unwritten()] = True
+    poll_seconds: Annotated[float, Written("every", Duration, timedelta.total_seconds, "5m")] = (
+        300.0
+    )
+    visibility_seconds: Annotated[int, Unwritten()] = 300
+    wait_seconds: Annotated[int, Unwritten()] = 5
+    max_receives: Annotated[int, Unwritten()] = 5
     region: str | None = None
     endpoint_url: str | None = None
     role_arn: str | None = None
@@ -68,6 +76,8 @@ class S3:
     Attributes:
         counts: objects and messages that gave no records, by kind; see `Arrivals`.
     """
+
+    guarantee: ClassVar[str] = "resumable"
 
     def __init__(self, settings: S3Settings, *, pause: Pause = time.sleep) -> None:
         """Take where to read; nothing is opened yet.
