@@ -14,6 +14,7 @@ from tocsin.store.incidents import Incidents
 from tocsin.store.lake import Lake
 from tocsin.store.maintenance import Maintenance
 from tocsin.store.rejects import Rejects
+from tocsin.store.resources import Resources
 from tocsin.store.sources import Sources
 from tocsin.store.suppressions import Suppressions
 from tocsin.store.tuning import Tuning
@@ -30,6 +31,7 @@ class Store:
         events: search, histogram, top values, SQL.
         findings: lists and single findings with their evidence.
         incidents: lists, stories and changes of incidents.
+        resources: things that were described, and since when they are so.
         sources: counters, lag and silence of each feed.
         rejects: records no mapping could read, and their replay.
         suppressions: reasons not to alert, and what they hid.
@@ -46,6 +48,7 @@ class Store:
         self.events = Events(lake, database)
         self.findings = Findings(database)
         self.incidents = Incidents(database)
+        self.resources = Resources(database)
         self.sources = Sources(database)
         self.rejects = Rejects(database)
         self.suppressions = Suppressions(database)

@@ -163,15 +163,16 @@ class Turns:
         """Return `normalized` without what is stored, in flight, or twice in the batch.
 
         Rejects of the batch's reader (`batch.rejects`) are joined to those of the mapping. A
-        finding that rests on an event of the batch has no key of its own: it is new when that is,
-        and where its source tells totals, it comes back with what this batch adds.
+        finding or resource that rests on an event of the batch has no key of its own: it is new
+        when that is. Where a source tells totals, a finding comes back with what this batch adds.
         """
         self._require_lock()
         resting, alone = reported.resting(normalized.findings, normalized.events)
+        seen, unrelated = resources.resting(normalized.resources, normalized.events)
         rows = {
             "events": (normalized.events, keys.event_keys(normalized.events)),
             "findings": (alone, keys.finding_keys(alone)),
-            "resources": (normalized.resources, keys.resource_keys(normalized.resources)),
+            "resources": (unrelated, keys.resource_keys(unrelated)),
         }
         wanted = [key for _, part in rows.values() for key in part]
         with self._database.look_up() as connection:
@@ -186,6 +187,9 @@ class Turns:
         duplicates = len(wanted) - len(fresh)
         if resting.num_rows:
             kept["findings"] = self._with_resting(kept, resting)
+        if seen.num_rows:
+            fresh_seen = resources.resting(seen, kept["events"])[0]
+            kept["resources"] = concat([fresh_seen, kept["resources"]], schemas.RESOURCES)
         return self._with_rejects(batch, normalized, kept, duplicates, tuple(fresh))
 
     def _with_resting(self, kept: Mapping[str, pa.Table], resting: pa.Table) -> pa.Table:
@@ -364,7 +368,7 @@ def _count(connection: Connection, turn: Turn) -> None:
         received=0 if is_replay else received,
         events=normalized.events.num_rows,
         findings=reported.resting(normalized.findings, normalized.events)[1].num_rows,
-        resources=normalized.resources.num_rows,
+        resources=resources.resting(normalized.resources, normalized.events)[1].num_rows,
         duplicates=turn.unseen.duplicates,
         rejects=-len(turn.unseen.replayed) if is_replay else normalized.rejects.num_rows,
     )

@@ -18,6 +18,7 @@ from tocsin.serve.cli import (
     finding_commands,
     incident_commands,
     offline_commands,
+    resource_commands,
     store_commands,
     suppression_commands,
     system_commands,
@@ -56,6 +57,7 @@ offline_commands.add_to(app)
 store_commands.add_to(app)
 incident_commands.add_to(app)
 finding_commands.add_to(app)
+resource_commands.add_to(app)
 suppression_commands.add_to(app)
 content_commands.add_to(app)
 drill_commands.add_to(app)
