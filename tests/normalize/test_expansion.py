@@ -125,6 +125,23 @@ def test_what_is_no_such_report_stays_a_record(payload):
     assert records(payload) == [payload]
 
 
+def test_what_lists_others_of_its_kind_is_read_as_them():
+    spec = written(
+        None, ["Results.Found"], ["Cluster", "Kind", "Results.Target"], ["Resources", "More"]
+    )
+    payload = {
+        "Cluster": "shop",
+        "Resources": [{"Kind": "Pod", "Skipped": 1, **REPORT}, {"Kind": "Node"}, 5],
+        "More": [{"Results": [{"Found": [{"id": "four"}]}]}],
+    }
+
+    assert [
+        (each["Cluster"], each.get("Kind"), each["Results"]["Found"]["id"])
+        for each in records(payload, spec)
+    ] == [("shop", "Pod", "one"), ("shop", "Pod", "two"), ("shop", None, "four")]
+    assert all("Skipped" not in each for each in records(payload, spec))
+
+
 def test_nothing_listed_is_no_record():
     assert records({"Results": [{"Found": []}, {}]}) == []
 
@@ -207,8 +224,8 @@ def test_a_mapping_says_so():
 @pytest.mark.parametrize(
     ("unwrap_", "message"),
     [
-        ("{path: reports}", "has `path`, `expand` and `keep`"),
-        ("{expand: [a], kept: [b]}", "has `path`, `expand` and `keep`"),
+        ("{path: reports}", "has `path`, `within`, `expand` and `keep`"),
+        ("{expand: [a], kept: [b]}", "has `path`, `within`, `expand` and `keep`"),
         ("{expand: [a], keep: ['b[c]']}", "is not a path such as"),
         ("{expand: [a..b]}", "is not a dotted path"),
         ("{expand: a}", "must be a list"),

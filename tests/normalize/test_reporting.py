@@ -179,6 +179,23 @@ def test_what_the_source_calls_quiet_is_no_alert(kept):
     assert row["is_alert"] is False
 
 
+def test_what_is_not_wanted_is_an_event_only():
+    mapping = small(FOUND.replace("finding:\n", "finding:\n  when: total > 1\n"))
+
+    made = normalized(mapping, *({**mapping.example, "total": total} for total in (1, 2, None)))
+
+    assert (made.events.num_rows, made.findings.num_rows) == (3, 1)
+
+
+def test_how_things_are_opens_no_incident():
+    text = FOUND.replace("class: detection_finding", "class: compliance_finding")
+    text = text.replace("      is_alert: not coalesce(quiet, false)\n", "")
+
+    (row,) = found(small(text), {})
+
+    assert (row["class_uid"], row["is_alert"]) == (2003, False)
+
+
 @pytest.mark.parametrize("total", [None, 0, -4, "many"])
 def test_a_finding_counts_at_least_once(kept, total):
     (row,) = found(kept, {"total": total})
@@ -209,7 +226,8 @@ def test_a_record_without_identifier_is_an_event_only(kept):
     ("part", "message"),
     [
         ("finding: {group: rule}\n", "`finding` has `entities`"),
-        ("finding: {entities: '[]', when: rule}\n", "`finding` has `entities`"),
+        ("finding: {entities: '[]', if: rule}\n", "`finding` has `entities`"),
+        ("finding: {entities: '[]', when: nobody}\n", "nobody"),
         ("finding: {entities: '[]', period: soon}\n", "a period is a number"),
         ("finding: {entities: nobody}\n", "nobody"),
         ("finding: {entities: total}\n", "must be a list"),

@@ -24,7 +24,7 @@ from tocsin.normalize.expressions import (
     parse,
 )
 from tocsin.normalize.observables import check_observables
-from tocsin.normalize.reporting import ENTITIES, GROUP
+from tocsin.normalize.reporting import ENTITIES, GROUP, WANTED
 from tocsin.normalize.targets import Target, resolve, sql_type
 from tocsin.ocsf import classes
 
@@ -234,6 +234,8 @@ class _Compiler:
             group = self._check(part.group).sql if part.group else "NULL"
             yield f'{self._check(part.entities).sql} AS "{ENTITIES}"'
             yield f'TRY_CAST({group} AS VARCHAR) AS "{GROUP}"'
+            when = self._check(part.when).sql if part.when else "true"
+            yield f'coalesce({when}, false) AS "{WANTED}"'
 
     def _resource(self) -> Iterator[str]:
         """Yield the column that only sources that describe things have."""
@@ -349,14 +351,14 @@ def _all_written(definition: Definition) -> Iterator[Written]:
             yield part.when
         yield part.activity
         yield from part.event.values()
-    if definition.finding:
-        yield definition.finding.entities
-        if definition.finding.group:
-            yield definition.finding.group
-    if definition.resource:
-        yield from definition.resource.members.values()
-        if definition.resource.when:
-            yield definition.resource.when
+    yield from _written_of_parts(definition)
+
+
+def _written_of_parts(definition: Definition) -> Iterator[Written]:
+    finding, resource = definition.finding, definition.resource
+    found = [finding.entities, finding.when, finding.group] if finding else []
+    found += [*resource.members.values(), resource.when] if resource else []
+    yield from (each for each in found if each)
 
 
 def _json_structure(structure: Structure) -> object:

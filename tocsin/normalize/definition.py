@@ -66,6 +66,7 @@ class FindingPart:
     """The key `finding`: events of finding classes are findings of their own.
 
     Attributes:
+        when: which of them are, `None` where all are: a check that was passed is none.
         entities: a list of type, uid and name; the first with a uid is whom the finding concerns,
             the others are its links.
         group: records with the same text are one finding, `None` for `finding_info.uid`.
@@ -73,6 +74,7 @@ class FindingPart:
             `count` is its total.
     """
 
+    when: Written | None
     entities: Written
     group: Written | None
     period: timedelta | None
@@ -210,9 +212,9 @@ class _Reader:
     def _unwrap(self, value: object) -> str:
         if not isinstance(value, dict):
             return self._text(value, ("unwrap",))
-        unknown = sorted(set(value) - {"path", "expand", "keep"})
+        unknown = sorted(set(value) - {"path", "within", "expand", "keep"})
         if unknown or "expand" not in value:
-            message = "`unwrap` is a path, or has `path`, `expand` and `keep`"
+            message = "`unwrap` is a path, or has `path`, `within`, `expand` and `keep`"
             raise self._error(message, "unwrap", *unknown[:1])
         path = value.get("path")
         try:
@@ -220,6 +222,7 @@ class _Reader:
                 None if path is None else self._text(path, ("unwrap", "path")),
                 self._texts(value["expand"], ("unwrap", "expand")),
                 self._texts(value.get("keep", []), ("unwrap", "keep")),
+                self._texts(value.get("within", []), ("unwrap", "within")),
             )
         except ValueError as error:
             raise self._error(str(error), "unwrap") from error
@@ -287,11 +290,13 @@ class _Reader:
     def _finding(self, value: object) -> FindingPart:
         path: Path = ("finding",)
         entry = self._mapping(value, path)
-        unknown = sorted(set(entry) - {"entities", "group", "period"})
+        unknown = sorted(set(entry) - {"when", "entities", "group", "period"})
         if unknown or "entities" not in entry:
-            raise self._error("`finding` has `entities`, `group` and `period`", *path, *unknown[:1])
-        group = entry.get("group")
+            message = "`finding` has `entities`, `when`, `group` and `period`"
+            raise self._error(message, *path, *unknown[:1])
+        group, when = entry.get("group"), entry.get("when")
         return FindingPart(
+            when=None if when is None else self._written(when, (*path, "when")),
             entities=self._written(entry["entities"], (*path, "entities")),
             group=None if group is None else self._written(group, (*path, "group")),
             period=self._period(entry["period"]) if "period" in entry else None,

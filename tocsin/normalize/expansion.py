@@ -46,11 +46,14 @@ class Expansion:
 
     Attributes:
         path: the dotted key below which a payload holds its records, `None` where each is one.
+        within: the keys below which a record may list others of its kind, each then read with what
+            is kept of the one around it.
         paths: where a record holds lists of elements, as keys from the record down.
         kept: the members around an element that its record keeps.
     """
 
     path: str | None
+    within: tuple[str, ...]
     paths: tuple[tuple[str, ...], ...]
     kept: "Kept"
 
@@ -72,7 +75,9 @@ class Kept:
     has_choice: bool = False
 
 
-def written(path: str | None, expand: Sequence[str], keep: Sequence[str]) -> str:
+def written(
+    path: str | None, expand: Sequence[str], keep: Sequence[str], within: Sequence[str] = ()
+) -> str:
     """Return an expansion as the text that `unwrap` takes.
 
     Args:
@@ -80,6 +85,7 @@ def written(path: str | None, expand: Sequence[str], keep: Sequence[str]) -> str
         expand: dotted paths of lists inside a record.
         keep: dotted paths of what is kept around an element; `rules[id=ruleId]` keeps of a list the
             elements whose `id` is the element's own `ruleId`.
+        within: keys below which a record may list others of its kind.
 
     Raises:
         ValueError: with what is wrong, for a path that is none.
@@ -90,7 +96,8 @@ def written(path: str | None, expand: Sequence[str], keep: Sequence[str]) -> str
     for each in expand:
         if not all(each.split(".")):
             raise ValueError(f"{each!r} is not a dotted path")
-    return _encode({"path": path, "expand": list(expand), "keep": list(keep)}).decode()
+    said = _Said(path, list(expand), list(keep), list(within))
+    return _encode(said).decode()
 
 
 def is_expanding(unwrap: str | None) -> bool:
@@ -105,13 +112,14 @@ def expansion_of(unwrap: str | None) -> Expansion | None:
         return None
     said = msgspec.json.decode(unwrap, type=_Said)
     paths = tuple(tuple(each.split(".")) for each in said.expand)
-    return Expansion(said.path, paths, _kept_tree(said.keep))
+    return Expansion(said.path, tuple(said.within), paths, _kept_tree(said.keep))
 
 
 class _Said(msgspec.Struct):
     path: str | None
     expand: list[str]
     keep: list[str]
+    within: list[str]
 
 
 def expanded(record: bytes, expansion: Expansion) -> list[bytes]:
@@ -123,22 +131,41 @@ def expanded(record: bytes, expansion: Expansion) -> list[bytes]:
     """
     if record[:1] != b"{":
         return [record]
-    known = _members(record)
-    paths = [path for path in expansion.paths if path[0] in known]
-    if not paths:
-        return [record]
     found: list[bytes] = []
     size = 0
+    is_report = False
     try:
-        for path in paths:
-            for each in _walk(record, path, expansion.kept, _Frame()):
-                size += len(each)
-                found.append(each)
-                if size > MAX_OUTPUT_BYTES or len(found) > MAX_RECORDS:
-                    raise TooManyError(f"more than {MAX_RECORDS} records or too large ones in one")
+        for each in _reports(record, expansion):
+            paths = [path for path in expansion.paths if path[0] in _members(each)]
+            is_report = is_report or bool(paths)
+            for path in paths:
+                for element in _walk(each, path, expansion.kept, _Frame()):
+                    size += len(element)
+                    found.append(element)
+                    if size > MAX_OUTPUT_BYTES or len(found) > MAX_RECORDS:
+                        raise TooManyError(f"more than {MAX_RECORDS} records, or too large ones")
     except NotExpandableError:
         return [record]
-    return found
+    return found if is_report else [record]
+
+
+def _reports(record: bytes, expansion: Expansion) -> Iterator[bytes]:
+    """Yield the objects to expand: the record, or those that it lists, with what is kept of it."""
+    members = _members(record)
+    listing = [name for name in expansion.within if bytes(members.get(name, b""))[:1] == b"["]
+    if not listing:
+        yield record
+        return
+    around = {
+        name: msgspec.Raw(part)
+        for name, kept in expansion.kept.inside.items()
+        if name in members and name not in listing
+        if isinstance(part := _prepared(bytes(members[name]), kept), bytes)
+    }
+    for name in listing:
+        for each in _elements(members[name]):
+            if bytes(each)[:1] == b"{":
+                yield _encode({**around, **_members(each)})
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from tocsin.normalize.engine import FEED, Engine
 from tocsin.normalize.expressions import Structure
 from tocsin.normalize.macros import load_macros
 from tocsin.normalize.reading import FindReader
-from tocsin.normalize.reporting import ENTITIES, GROUP, Reporting
+from tocsin.normalize.reporting import ENTITIES, GROUP, WANTED, Reporting
 from tocsin.normalize.targets import unknown_fields
 from tocsin.ocsf import schemas
 from tocsin.ocsf.classes import EventClass
@@ -26,7 +26,7 @@ from tocsin.ocsf.reading import LineReader
 
 _OWN = frozenset(
     ("row number", "is read", "is accepted", "has time", "native id")
-    + (ENTITIES, GROUP, RESOURCE, *ENUMERATED)
+    + (ENTITIES, GROUP, WANTED, RESOURCE, *ENUMERATED)
 )
 _NAMES: dict[str, pa.DataType] = {
     "class_name": pa.string(),

@@ -18,6 +18,7 @@ from tocsin.ocsf.findings import TACTIC_UIDS
 
 ENTITIES = "finding entities"
 GROUP = "finding group"
+WANTED = "finding wanted"
 
 ALERT = "Alert"
 """Type of findings whose records each tell one occurrence: their counts are added up."""
@@ -25,6 +26,9 @@ FINDING = "Finding"
 """Type of findings that their source keeps: each record tells the total so far."""
 
 _FINDINGS_CATEGORY = 2
+# What tells of something that happened. A vulnerability or a failed check is how things are: it
+# joins the incidents of its entity, and opens none.
+_HAPPENED = frozenset({2001, 2004, 2005, 2006})
 _READ = ("event_uid", "time", "class_uid", "severity_id", "finding_info", "count", "is_alert")
 _SHORT_NAMES = {uid: name for name, uid in TACTIC_UIDS.items()}
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 (the lake keeps UTC without zone)
@@ -58,9 +62,11 @@ def reported(reporting: Reporting, events: pa.Table, rows: pa.Table) -> pa.Table
     Args:
         reporting: of the mapping.
         events: as the mapping gave them.
-        rows: the rows that they come from, in the same order, with `ENTITIES` and `GROUP`.
+        rows: the rows that they come from, in the same order, with `ENTITIES`, `GROUP`, `WANTED`.
     """
-    is_finding = pc.equal(events.column("category_uid"), _FINDINGS_CATEGORY)
+    is_finding = pc.and_(
+        pc.equal(events.column("category_uid"), _FINDINGS_CATEGORY), rows.column(WANTED)
+    )
     names = [name for name in (*_READ, "cloud", "src_url") if name in events.schema.names]
     told = events.select(names).filter(is_finding).to_pylist()
     said = rows.select([ENTITIES, GROUP]).filter(is_finding).to_pylist()
@@ -91,7 +97,7 @@ def _finding(reporting: Reporting, event: Row, said: Row) -> dict[str, object] |
         "rule_type": ALERT if reporting.period else FINDING,
         "source": reporting.source,
         "severity_id": event["severity_id"],
-        "is_alert": event.get("is_alert") is not False,
+        "is_alert": event["class_uid"] in _HAPPENED and event.get("is_alert") is not False,
         "title": title[:_MAX_NAME],
         "description": _text(info.get("desc"))[:_MAX_TEXT],
         "dedup_key": key,
