@@ -4,31 +4,59 @@ A mapping's reader says which lines are headers and which belong together, its `
 records hold many.
 """
 
+from collections import deque
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from tocsin.collect.lines import Found, LineCutter
 from tocsin.collect.records import MAX_RECORD_BYTES, reject
 from tocsin.normalize import is_expanding, unwrap
 from tocsin.ocsf.reading import MAX_HEADER_BYTES, LineReader
 
+# Lines of one record stand this near to each other, and all of them within this span.
+_MOST_GAP_BYTES = 4 << 10
+_MOST_SPAN_BYTES = 64 << 10
+
+
+@dataclass(slots=True)
+class _Group:
+    """Lines of one record, from the offset `start` to the beginning of its `last` one."""
+
+    start: int
+    last: int
+    lines: list[bytes]
+    size_bytes: int
+
+    def ends_before(self, offset: int) -> bool:
+        """Tell whether a line at `offset` is too far away to belong to it."""
+        return offset - self.last > _MOST_GAP_BYTES or offset - self.start > _MOST_SPAN_BYTES
+
 
 class TextCutter:
-    """Cuts a growing stream of lines as a reader says; used like a `LineCutter`."""
+    """Cuts a growing stream of lines as a reader says; used like a `LineCutter`.
+
+    Lines of several records may stand between each other. Records are given out in the order of
+    their first lines, each once no line can come that belongs to it.
+    """
 
     def __init__(self, offset: int, reader: LineReader, header: bytes = b"") -> None:
-        """Begin at `offset`, where the lines of `header` hold."""
-        self._lines = LineCutter(offset)
+        """Begin at `offset`, where the lines of `header` hold.
+
+        Lines that stand near before it are cut again and left out, so that what follows joins the
+        same way as it did the first time.
+        """
+        back = _MOST_GAP_BYTES + _MOST_SPAN_BYTES if reader.is_joining else 0
+        self._lines = LineCutter(max(offset - back, 0))
+        self._wanted = offset
         self._reader = reader
         self._header = header
-        self._group: list[bytes] = []
-        self._key: bytes | None = None
-        self._group_at = 0
-        self._group_bytes = 0
+        self._groups: deque[_Group] = deque()
+        self._open: dict[bytes, _Group] = {}
 
     @property
     def offset(self) -> int:
-        """The offset of the first byte not yet given out, the beginning of a record."""
-        return self._group_at if self._group else self._lines.offset
+        """The offset from which reading goes on for what is not yet given out."""
+        return max(self._groups[0].start if self._groups else self._lines.offset, self._wanted)
 
     @property
     def taken_to(self) -> int:
@@ -37,29 +65,31 @@ class TextCutter:
 
     @property
     def is_holding(self) -> bool:
-        """Whether the last record waits for lines that may belong to it."""
-        return bool(self._group)
+        """Whether records wait for lines that may belong to them."""
+        return bool(self._groups)
 
     def take(self, block: bytes) -> Found:
         """Return what is complete after the next block."""
         return self._cut(self._lines.take(block))
 
     def flush(self) -> Found:
-        """Return the last record: nothing more came for a while."""
+        """Return the records that wait: nothing more came for a while."""
         found = Found()
-        self._end_group(found)
-        return found
+        self._end_groups(found)
+        return found.since(self._wanted)
 
     def end(self) -> Found:
         """Return what is left when the stream has ended."""
-        found = self._cut(self._lines.end())
-        self._end_group(found)
-        return found
+        last = self._cut(self._lines.end())
+        rest = self.flush()
+        return Found(
+            last.raws + rest.raws, last.positions + rest.positions, last.rejects, last.headers
+        )
 
     def _cut(self, lines: Found) -> Found:
         if self._reader.has_header:
             lines = self._without_headers(lines)
-        return self._joined(lines) if self._reader.is_joining else lines
+        return self._joined(lines).since(self._wanted) if self._reader.is_joining else lines
 
     def _without_headers(self, lines: Found) -> Found:
         found = Found(rejects=lines.rejects)
@@ -77,22 +107,31 @@ class TextCutter:
     def _joined(self, lines: Found) -> Found:
         found = Found(rejects=lines.rejects)
         for raw, at in zip(lines.raws, lines.positions, strict=True):
+            while self._groups and self._groups[0].ends_before(at):
+                self._give(found)
             key = self._reader.join_key(raw)
-            fits = self._group_bytes + len(raw) < MAX_RECORD_BYTES
-            if key is None or key != self._key or not self._group or not fits:
-                self._end_group(found)
-                self._group_at = at
-            self._group.append(raw)
-            self._group_bytes += len(raw) + 1
-            self._key = key
-            if key is None:
-                self._end_group(found)
+            group = None if key is None else self._open.get(key)
+            is_full = group and group.size_bytes + len(raw) >= MAX_RECORD_BYTES
+            if group is None or is_full or group.ends_before(at):
+                group = _Group(at, at, [], 0)
+                self._groups.append(group)
+                if key is not None:
+                    self._open[key] = group
+            group.lines.append(raw)
+            group.last = at
+            group.size_bytes += len(raw) + 1
         return found
 
-    def _end_group(self, found: Found) -> None:
-        if self._group:
-            found.add(self._group_at, b"\n".join(self._group))
-            self._group, self._group_bytes = [], 0
+    def _end_groups(self, found: Found) -> None:
+        while self._groups:
+            self._give(found)
+
+    def _give(self, found: Found) -> None:
+        group = self._groups.popleft()
+        found.add(group.start, b"\n".join(group.lines))
+        key = self._reader.join_key(group.lines[0])
+        if key is not None and self._open.get(key) is group:
+            del self._open[key]
 
 
 class ReportCutter(LineCutter):

@@ -54,7 +54,8 @@ class LineReader(ABC):
     def join_key(self, line: bytes) -> bytes | None:
         """Return what lines of one record share, or `None` for a line that is a record alone.
 
-        Lines that follow each other with the same key are one record, joined by line breaks.
+        Lines with the same key that stand near each other are one record, joined by line breaks;
+        others may stand between them.
         """
         return None
 
