@@ -1,10 +1,10 @@
 """What the suite of receivers must know of each plug: its constructor and its framing."""
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
-from tocsin.collect import PushFeed, Receiver
+from tests.plugs import pushed
+from tests.plugs.case import Case, lines
 from tocsin.collect.receivers.elasticsearch import (
     Elasticsearch,
     ElasticsearchFeed,
@@ -16,21 +16,6 @@ from tocsin.collect.receivers.kubernetes_audit import (
     KubernetesAuditFeed,
     KubernetesAuditSettings,
 )
-
-
-@dataclass(frozen=True)
-class Case:
-    """One receiver: how it is made, where it listens and how it frames records."""
-
-    make: Callable[[tuple[PushFeed, ...]], Receiver]
-    path: str
-    frame: Callable[[Sequence[bytes]], bytes]
-    keeps_bytes: bool = True
-    kind: type[PushFeed] = PushFeed
-
-
-def lines(records: Sequence[bytes]) -> bytes:
-    return b"".join(record + b"\n" for record in records)
 
 
 def bulk(records: Sequence[bytes]) -> bytes:
@@ -56,4 +41,5 @@ CASES = {
         event_list,
         kind=KubernetesAuditFeed,
     ),
+    **pushed.CASES,
 }
