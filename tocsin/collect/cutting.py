@@ -14,6 +14,7 @@ import msgspec
 from tocsin.collect.documents import array_opening, cut_long
 from tocsin.collect.inflate import GZIP_MAGIC, Bounds, Damage, inflate
 from tocsin.collect.lines import BOM, Found
+from tocsin.collect.parquet import PARQUET_MAGIC, cut_parquet
 from tocsin.collect.records import MAX_RECORD_BYTES, GrowingReject, Span, reject
 from tocsin.collect.texts import Cutter, cutter_for
 from tocsin.normalize import is_expanding, places, unwrap
@@ -45,7 +46,6 @@ _UNREAD_FORMATS = (
     (b"\x28\xb5\x2f\xfd", "zstd"),
     (b"\xfd7zXZ\x00", "xz"),
     (b"BZh", "bzip2"),
-    (b"PAR1", "Parquet"),
 )
 
 Blocks = Iterable[bytes]
@@ -82,13 +82,15 @@ def cut(open_at: OpenAt, place: Place, bounds: Bounds | None = None) -> Iterator
     stream = Stream(open_at(0), bounds or Bounds())
     head = stream.head()
     unread = next((name for magic, name in _UNREAD_FORMATS if head.startswith(magic)), None)
-    if unread:
+    if head.startswith(PARQUET_MAGIC):
+        yield from cut_parquet(stream, place.origin, place.resume)
+    elif unread:
         yield from _swallow(stream, place, f"unknown_format: {unread} is not read")
     elif shape_of(head, place.unwrap, stream.is_complete, place.reader) == "document":
         yield from _cut_document(stream, place)
     elif place.resume and not stream.is_gzip and not (place.reader and place.reader.has_header):
         cutter = cutter_for(place.resume, place.reader, path=place.unwrap)
-        yield from _cut_lines(open_at(place.resume), place, cutter)
+        yield from _cut_lines(open_at(cutter.taken_to), place, cutter)
     else:
         # Headers are read again: what was read before is cut, and left out.
         cutter = cutter_for(0, place.reader, path=place.unwrap)

@@ -19,6 +19,7 @@ from tocsin.collect.folders import FoundFile, find_beside, find_files
 from tocsin.collect.inflate import Bounds
 from tocsin.collect.lines import Found
 from tocsin.collect.openings import Opening
+from tocsin.collect.parquet import PARQUET_MAGIC
 from tocsin.collect.records import Span, reject
 from tocsin.collect.texts import Cutter, TextCutter, cutter_for, header_at
 from tocsin.ocsf.reading import LineReader
@@ -244,7 +245,7 @@ class Follower:
         stream = Stream(opening.blocks(0), Bounds())
         head = stream.head()
         shape = shape_of(head, self._unwrap, stream.is_complete, self._reader)
-        if stream.is_gzip or shape == "document":
+        if stream.is_gzip or shape == "document" or head.startswith(PARQUET_MAGIC):
             return _STILL_WHOLE
         # One line without its line break: perhaps all of the file, more likely still being written.
         is_one_line = b"\n" not in head and file.size_bytes <= len(head)

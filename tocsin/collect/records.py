@@ -81,11 +81,11 @@ class GrowingReject:
         if len(self._head) < KEPT_REJECT_BYTES:
             self._head += content[: KEPT_REJECT_BYTES - len(self._head)]
 
-    def end(self) -> Reject:
-        """Return the reject for all bytes taken."""
+    def end(self, reason: str = "", position: int = -1) -> Reject:
+        """Return the reject for all bytes taken, with what was found out meanwhile."""
         return Reject(
-            position=self._position,
-            reason=self._reason,
+            position=self._position if position < 0 else position,
+            reason=reason or self._reason,
             raw=bytes(self._head),
             raw_hash=self._digest.hexdigest(),
             size_bytes=self.size_bytes,

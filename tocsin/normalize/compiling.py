@@ -29,6 +29,8 @@ from tocsin.normalize.targets import Target, resolve, sql_type
 from tocsin.ocsf import classes
 
 CLASS_NUMBER = '"class number"'
+RECEIVED = "received_time"
+"""What expressions call the time of receipt, for records that say only a part of their own."""
 ENUMERATED = ("class number", "activity text", "severity text", "status text")
 NEVER_EARLIER = "TIMESTAMP '0001-01-01 00:00:00'"
 NEVER_LATER = "TIMESTAMP '9999-12-31 23:59:59.999999'"
@@ -100,7 +102,7 @@ class _Compiler:
     def __init__(self, definition: Definition, macros: frozenset[str]) -> None:
         self._definition = definition
         self._macros = macros
-        self._scope: dict[str, Structure | None] = dict(definition.record)
+        self._scope: dict[str, Structure | None] = {RECEIVED: None} | dict(definition.record)
         written = list(_all_written(definition))
         self._trees = dict(zip(map(id, written), parse(written), strict=True))
         self._derived = {
@@ -161,7 +163,7 @@ class _Compiler:
     def _layers(self) -> list[str]:
         """Return the SELECT of all fields, and around it one for each step of derived names."""
         structure = json.dumps(_json_structure(self._definition.record)).replace("'", "''")
-        fields = []
+        fields = [] if RECEIVED in self._definition.record else [f'"received time" AS {RECEIVED}']
         for name, kind in self._definition.record.items():
             column = f'r."{name}"'
             if kind == "timestamp":
@@ -198,7 +200,7 @@ class _Compiler:
     def _has_time(self, time: Expression) -> str:
         """Return the condition that the record says a time at all, readable or not."""
         kinds = self._definition.record
-        columns = sorted(time.columns)
+        columns = sorted(time.columns - ({RECEIVED} - kinds.keys()))
         tests = [
             f'"{column} as text" IS NOT NULL'
             if kinds.get(column) == "timestamp"
