@@ -52,6 +52,11 @@ CREATE MACRO protocol_num(value) AS
   case lower(value) when 'icmp' then 1 when 'igmp' then 2 when 'tcp' then 6 when 'udp' then 17
   when 'gre' then 47 when 'esp' then 50 when 'ipv6-icmp' then 58 when 'icmp6' then 58 when 'icmpv6' then 58 when 'sctp' then 132 end;
 
+-- The name of a protocol of IP by its number.
+CREATE MACRO protocol_name(value) AS
+  case value when 1 then 'icmp' when 2 then 'igmp' when 6 then 'tcp' when 17 then 'udp' when 47 then 'gre'
+  when 50 then 'esp' when 58 then 'ipv6-icmp' when 132 then 'sctp' end;
+
 -- The version of IP that an address is of, as OCSF numbers it.
 CREATE MACRO ip_version(value) AS
   case when is_ipv4(value) then 4 when is_ipv6(value) then 6 else 0 end;

@@ -39,6 +39,22 @@ def records(payload, path):
         ({"Records": [1], "detail": {"id": 1}}, "Records|detail{}", ["1"]),
         ({"findings": {"a": 1}}, "findings", ['{"findings": {"a": 1}}']),
         (ENVELOPE, "items|logEvents[message]", TEXTS),
+        ({"message": {"data": "eyJpZCI6IDF9"}}, "entries|message.data()", ['{"id": 1}']),
+        ({"message": {"data": '{"id": 2}'}}, "entries|message.data()", ['{"id": 2}']),
+        ({"message": {"data": "bm8="}}, "message.data()", ['{"message": {"data": "bm8="}}']),
+        ({"message": {"data": "%"}}, "message.data()", ['{"message": {"data": "%"}}']),
+        ({"message": {"data": {"id": 1}}}, "message.data()", ['{"message": {"data": {"id": 1}}}']),
+        ({"message": {"data": "{"}}, "message.data()", ['{"message": {"data": "{"}}']),
+        (
+            {"records": [{"properties": {"log": '{"id": 3}'}}]},
+            "records[properties.log]",
+            ['{"id": 3}'],
+        ),
+        (
+            {"records": [{"properties": 3}, 4]},
+            "records[properties.log]",
+            ['{"properties": 3}', "4"],
+        ),
     ],
 )
 def test_the_first_place_that_a_payload_has_is_taken(payload, path, expected):
