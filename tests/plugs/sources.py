@@ -2,13 +2,17 @@
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+import boto3
 
 from tests.collect.cloud import Cloud, announcement, records
 from tests.conftest import PROJECT
 from tocsin.collect import Source
+from tocsin.collect.sources.cloudwatch_logs import CloudwatchLogs, CloudwatchLogsSettings
 from tocsin.collect.sources.demo import DemoSettings, DemoSource
 from tocsin.collect.sources.files import Files, FilesSettings
 from tocsin.collect.sources.s3 import S3
@@ -123,7 +127,37 @@ def demo(folder: Path, cloud: Callable[[], Cloud]) -> World:
     return World(play, None, None)
 
 
+def log_groups(folder: Path, cloud: Callable[[], Cloud]) -> World:
+    """Two groups of CloudWatch Logs, of one of which events come late."""
+    opened = cloud()
+    expected = records(*range(24_000))
+    client = boto3.client("logs", endpoint_url=opened.url, region_name="eu-central-1")
+    begin = int(time.time() * 1000) - 30_000
+    for number, name in enumerate(("/aws/eks/a", "/aws/eks/b")):
+        with suppress(client.exceptions.ResourceNotFoundException):
+            client.delete_log_group(logGroupName=name)
+        client.create_log_group(logGroupName=name)
+        client.create_log_stream(logGroupName=name, logStreamName="audit")
+        for start in range(number * 12_000, (number + 1) * 12_000, 4_000):
+            rows = [
+                {"timestamp": begin + index, "message": raw.decode()}
+                for index, raw in enumerate(expected[start : start + 4_000])
+            ]
+            client.put_log_events(logGroupName=name, logStreamName="audit", logEvents=rows)
+    settings = CloudwatchLogsSettings(
+        "eks",
+        "kubernetes.audit",
+        group_prefixes=("/aws/eks/",),
+        regions=("eu-central-1",),
+        endpoint_url=opened.url,
+        follow=False,
+    )
+    missing = replace(settings, groups=("no-such-group",))
+    return World(lambda: CloudwatchLogs(settings), expected, lambda: CloudwatchLogs(missing))
+
+
 WORLDS: dict[str, dict[str, Callable[[Path, Callable[[], Cloud]], World]]] = {
+    "cloudwatch_logs": {"log groups": log_groups},
     "demo": {"demo": demo},
     "files": {"files": files, "followed files": followed_files},
     "s3": {"listed objects": listed_objects, "announced objects": announced_objects},

@@ -1,4 +1,4 @@
-"""Talk to S3 and SQS: clients with short patience, a role if wanted, and typed errors."""
+"""Talk to AWS: clients with short patience, a role if wanted, and typed errors."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -54,6 +54,26 @@ class S3Client(Protocol):
         ...
 
 
+class LogsClient(Protocol):
+    """What is used of CloudWatch Logs."""
+
+    def filter_log_events(self, **arguments: object) -> Mapping[str, Any]:
+        """Return events of a log group, oldest first."""
+        ...
+
+    def describe_log_groups(self, **arguments: object) -> Mapping[str, Any]:
+        """List log groups by prefix."""
+        ...
+
+
+class TrailClient(Protocol):
+    """What is used of CloudTrail."""
+
+    def list_public_keys(self, **arguments: object) -> Mapping[str, Any]:
+        """Return the keys that digests of a span of time are signed with."""
+        ...
+
+
 class SqsClient(Protocol):
     """What is used of SQS."""
 
@@ -94,6 +114,18 @@ class Clients:
     def sqs(self) -> SqsClient:
         """The client of SQS."""
         client: SqsClient = self._client("sqs")
+        return client
+
+    @cached_property
+    def logs(self) -> LogsClient:
+        """The client of CloudWatch Logs."""
+        client: LogsClient = self._client("logs")
+        return client
+
+    @cached_property
+    def cloudtrail(self) -> TrailClient:
+        """The client of CloudTrail."""
+        client: TrailClient = self._client("cloudtrail")
         return client
 
     def _client(self, name: str) -> Any:  # noqa: ANN401
