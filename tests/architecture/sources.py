@@ -7,7 +7,10 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
 PACKAGE = PROJECT / "tocsin"
-THINKING = ("ocsf", "conditions", "normalize", "detect", "posture", "incidents", "respond")
+THINKING = (
+    *("ocsf", "conditions", "normalize", "detect", "posture"),
+    *("enrich", "intelligence", "incidents", "respond"),
+)
 TOUCHING = ("collect", "store", "act", "isolate")
 SHELL = ("run", "serve")
 ROOMS = (*THINKING, *TOUCHING, *SHELL)

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.enrich.tables import NOON, Asked, events, knowing
-from tocsin.enrich import Asset, Knowledge, Note, Person, Place, Ranges, derived_trust, enrich
+from tocsin.enrich import Asset, Knowledge, Note, Person, Place, derived_trust, enrich
+from tocsin.ocsf.addresses import Ranges
 
 SOURCE = {"ip": "203.0.113.7"}
 

@@ -21,7 +21,8 @@ from tests.run.batches import batch
 from tests.run.crank import NOW, call, counters, is_conserved, stopped_trail, stored, turned
 from tocsin.errors import SettingsError
 from tocsin.ocsf import EVERYTHING
-from tocsin.run import Running, content_problems, diagnose, start
+from tocsin.run import Running, start
+from tocsin.run.diagnosis import content_problems, diagnose
 from tocsin.run.queue import Limits
 from tocsin.run.tools import Tools
 from tocsin.run.upkeep import Upkeep

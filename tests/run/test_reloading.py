@@ -16,7 +16,8 @@ from tests.run.test_backtest import PYTHON_YAML, rule
 from tests.run.test_embedded import _own_log, until  # noqa: F401 - a fixture for every test here
 from tocsin.errors import Location, Problem
 from tocsin.ocsf import EVERYTHING
-from tocsin.run import Running, diagnose, last_good, rule_work, start, wiring
+from tocsin.run import Running, last_good, rule_work, start, wiring
+from tocsin.run.diagnosis import diagnose
 from tocsin.settings import Settings, load
 from tocsin.store import FindingFilter
 

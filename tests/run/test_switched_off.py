@@ -8,7 +8,8 @@ from tests.run.batches import batch
 from tests.run.crank import call, settings_in
 from tocsin.isolate import RuleWorker, WorkerLimits
 from tocsin.ocsf import EVERYTHING
-from tocsin.run import diagnose, wiring
+from tocsin.run import wiring
+from tocsin.run.diagnosis import diagnose
 from tocsin.run.pipeline import turn_whatever_comes
 from tocsin.store import Store
 

@@ -10,7 +10,8 @@ from tests.run.crank import NOW, call, turned
 from tests.run.test_backtest import COUNTING, PYTHON, PYTHON_YAML, rule
 from tocsin.isolate import RuleWorker
 from tocsin.ocsf import EVERYTHING
-from tocsin.run import content_problems, wiring
+from tocsin.run import wiring
+from tocsin.run.diagnosis import content_problems
 from tocsin.settings import Settings, load
 from tocsin.store import FindingFilter, Store
 

@@ -5,6 +5,6 @@ promise and the one way out that all of them use.
 """
 
 from tocsin.act.contracts import Message, Notifier
-from tocsin.act.outbound import Outbound, Request
+from tocsin.act.outbound import Fetched, Limits, Outbound, Request
 
-__all__ = ["Message", "Notifier", "Outbound", "Request"]
+__all__ = ["Fetched", "Limits", "Message", "Notifier", "Outbound", "Request"]

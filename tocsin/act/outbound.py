@@ -3,15 +3,18 @@
 A guard against requests that a forged address turns inward (SSRF): https only; every address that
 the name resolves to must be public; the connection goes to the very address that was checked, so
 that a second look-up cannot give another one; no redirect is followed, no proxy taken from the
-environment, and the body of the answer is never read. Addresses of one's own network are reached
-only where an administrator allows their range; plain http only on this machine.
+environment, and the body of the answer is read only by `fetch`. Addresses of one's own network are
+reached only where an administrator allows their range; plain http only on this machine.
 """
 
 import socket
 import ssl
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from ipaddress import ip_address
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from tocsin.act.addresses import Address, Network, is_public, is_within
@@ -42,6 +45,23 @@ class Request:
     method: Literal["GET", "POST"] = "GET"
     content: bytes = b""
     content_type: str = "text/plain; charset=utf-8"
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much of an answer is taken, and how long that may last."""
+
+    bytes: int = 256 << 20
+    seconds: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What the other side said; header names are small letters."""
+
+    status: int
+    headers: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +95,46 @@ class Outbound:
             SettingsError: as `check`.
             ActionError: the name does not resolve, leads inside, or the other side does not answer.
         """
+        with self._answer(request) as response:
+            return response.status_code
+
+    def fetch(self, request: Request, target: Path, limits: Limits = Limits()) -> Fetched:  # noqa: B008 - frozen
+        """Send the request and write the body of the answer to `target`.
+
+        Only for what an administrator named as a source to be read: whoever answers decides what
+        stands there.
+
+        Raises:
+            SettingsError: as `check`.
+            ActionError: as `send`; or the body is longer than the limit, ends early, or takes too
+                long.
+        """
+        host = self._parse(request.url).host
+        deadline = time.monotonic() + limits.seconds
+        size = 0
+        with self._answer(request) as response, target.open("wb") as file:
+            for part in response.iter_bytes():
+                size += len(part)
+                if size > limits.bytes:
+                    raise ActionError(f"{host} sends more than {limits.bytes} bytes")
+                if time.monotonic() > deadline:
+                    raise ActionError(f"{host} takes longer than {limits.seconds:.0f} s")
+                file.write(part)
+            headers = {name.lower(): value for name, value in response.headers.items()}
+        return Fetched(response.status_code, headers)
+
+    @contextmanager
+    def _answer(self, request: Request) -> "Iterator[httpx.Response]":
         import httpx
 
         url = self._parse(request.url)
         address = self._checked_address(url)
         context = ssl.create_default_context(cafile=self.certificates)
-        headers = {"Host": url.netloc.decode("ascii"), "User-Agent": "tocsin"}
+        headers = {
+            **request.headers,
+            "Host": url.netloc.decode("ascii"),
+            "User-Agent": "tocsin",
+        }
         if request.method == "POST":
             headers["Content-Type"] = request.content_type
         with httpx.Client(
@@ -95,7 +149,7 @@ class Outbound:
                     # The certificate is checked against the name, though the address is dialed.
                     extensions={"sni_hostname": url.raw_host.decode("ascii")},
                 ) as response:
-                    return response.status_code
+                    yield response
             except (httpx.HTTPError, OSError) as error:
                 reason = type(error).__name__
                 raise ActionError(f"{url.host} does not answer: {reason}") from None

@@ -24,7 +24,8 @@ SHARED_ROOTS = frozenset(
     {
         *("activity_id", "activity_name", "actor", "api", "category_name", "category_uid"),
         *("class_name", "class_uid", "cloud", "dst_endpoint", "http_request", "is_mfa"),
-        *("observables", "src_endpoint", "status_id", "type_name", "type_uid"),
+        *("enrichments", "observables", "osint", "src_endpoint", "status_id"),
+        *("type_name", "type_uid"),
     }
 )
 """First segments of OCSF paths that every rule may use beside its source's own fields."""

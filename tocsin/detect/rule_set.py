@@ -12,10 +12,12 @@ from tocsin.conditions import Condition, compile_condition
 from tocsin.conditions.tree import AnyOf
 from tocsin.detect.correlations import Correlator, Definition, Plans, bind
 from tocsin.detect.engine import Engine, Necessary, Numbers, RowIndex, necessary_condition
+from tocsin.detect.entities import actor_of
 from tocsin.detect.fields import Event, EventReader
 from tocsin.detect.log_sources import LogSources
 from tocsin.detect.records import read_record
 from tocsin.detect.rules import EntityPath, Rule
+from tocsin.ocsf import Entity
 
 if TYPE_CHECKING:
     from tocsin.conditions.suppression import Evidence
@@ -125,6 +127,15 @@ class RuleSet:
         default_factory=lambda: Correlator(()), compare=False, repr=False
     )
     muted: frozenset[str] = frozenset()
+
+    @staticmethod
+    def actor_of(row: Mapping[str, object]) -> Entity | None:
+        """Return who did what an event tells, under the uid that findings of rules have.
+
+        Args:
+            row: the event in its normalized form.
+        """
+        return actor_of(row)
 
     @staticmethod
     def build(

@@ -1,9 +1,7 @@
-"""Change nested columns: put a field into a struct, complete a struct, lengthen lists."""
+"""Change nested columns: put a field into a struct, complete a struct."""
 
 import pyarrow as pa
 import pyarrow.compute as pc
-
-ENRICHMENTS = "enrichments"
 
 
 def with_field(column: pa.StructArray, name: str, values: pa.Array) -> pa.StructArray:
@@ -56,21 +54,3 @@ def path_texts(events: pa.Table, path: str) -> list[str | None] | None:
         column = pc.struct_field(column, name)
     found: list[str | None] = column.cast(pa.string()).to_pylist()
     return found
-
-
-def told(events: pa.Table, added: pa.ListArray) -> pa.Table:
-    """Return the events with entries added to `enrichments`; what was there stays in front."""
-    if ENRICHMENTS not in events.column_names:
-        return events.append_column(ENRICHMENTS, added)
-    before = events.column(ENRICHMENTS).combine_chunks()
-    kind = _joined_type(before.type.value_type, added.type.value_type)
-    old, new = before.to_pylist(), added.to_pylist()
-    # Only sources that enrich themselves have any; they are few and their lists are short.
-    lists = [[*(a or ()), *(b or ())] or None for a, b in zip(old, new, strict=True)]
-    place = events.column_names.index(ENRICHMENTS)
-    return events.set_column(place, ENRICHMENTS, pa.array(lists, pa.list_(kind)))
-
-
-def _joined_type(before: pa.StructType, added: pa.StructType) -> pa.StructType:
-    fields = {each.name: each.type for each in added} | {each.name: each.type for each in before}
-    return pa.struct(list(fields.items()))

@@ -11,10 +11,10 @@ from dataclasses import asdict, dataclass, field
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tocsin.enrich.addresses import address_of, is_public
-from tocsin.enrich.columns import completed, path_texts, told, with_field
+from tocsin.enrich.columns import completed, path_texts, with_field
 from tocsin.enrich.knowledge import Asset, Knowledge, Person, Place
-from tocsin.ocsf import schemas
+from tocsin.ocsf import enrichments
+from tocsin.ocsf.addresses import address_of, is_public
 
 SIDES = ("src_endpoint", "dst_endpoint")
 LOCATION = pa.struct(
@@ -28,16 +28,6 @@ LOCATION = pa.struct(
     ]
 )
 SYSTEM = pa.struct([("name", pa.string()), ("number", pa.int64())])
-ENRICHMENT = pa.struct(
-    [
-        ("name", pa.string()),
-        ("value", pa.string()),
-        ("type", pa.string()),
-        ("data", pa.string()),
-        ("provider", pa.string()),
-        ("created_time", schemas.TIME),
-    ]
-)
 _OURS = "Tocsin settings"
 _TRUST = ("attacker", "agent", "provider")
 
@@ -62,9 +52,9 @@ class _Pool:
         """Return the list of entries of each row; `created` is the time of each row."""
         flat = pa.array([place for row in self.rows for place in row], pa.int32())
         owner = pa.array([i for i, row in enumerate(self.rows) for _ in row], pa.int32())
-        pool = pa.array(self.entries, pa.struct([ENRICHMENT.field(i) for i in range(5)]))
+        pool = pa.array(self.entries, pa.struct(list(enrichments.ENTRY)[:5]))
         values = [*pool.take(flat).flatten(), created.take(owner)]
-        found = pa.StructArray.from_arrays(values, names=[f.name for f in ENRICHMENT])
+        found = pa.StructArray.from_arrays(values, names=[f.name for f in enrichments.ENTRY])
         ends, end = [0], 0
         for row in self.rows:
             end += len(row)
@@ -94,7 +84,7 @@ def enrich(events: pa.Table, knowledge: Knowledge) -> pa.Table:
         _note_context(events, path, "identity", knowledge.people, pool)
     _note_context(events, "cloud.account.uid", "account", knowledge.accounts, pool)
     added = pool.column(events.column("received_time").combine_chunks())
-    return told(events, added)
+    return enrichments.added(events, added)
 
 
 def derived_trust(trust: Mapping[str, str]) -> Mapping[str, str]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from tocsin.enrich.addresses import Ranges
+from tocsin.ocsf.addresses import Ranges
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tocsin.run import loading, rule_work, suppressing
-    from tocsin.run.diagnosis import content_problems, diagnose
+    from tocsin.run import diagnosis, intelligence_work, loading, rule_work, suppressing
     from tocsin.run.embedded import Running, start
     from tocsin.run.offline import detect_files, normalize_files
     from tocsin.run.wiring import RuleChoice
@@ -16,9 +15,9 @@ if TYPE_CHECKING:
 __all__ = [
     "RuleChoice",
     "Running",
-    "content_problems",
     "detect_files",
-    "diagnose",
+    "diagnosis",
+    "intelligence_work",
     "loading",
     "normalize_files",
     "rule_work",
@@ -29,13 +28,11 @@ __all__ = [
 _HOMES = {
     "RuleChoice": "wiring",
     "Running": "embedded",
-    "content_problems": "diagnosis",
     "detect_files": "offline",
-    "diagnose": "diagnosis",
     "normalize_files": "offline",
     "start": "embedded",
 }
-_MODULES = ("loading", "rule_work", "suppressing")
+_MODULES = ("diagnosis", "intelligence_work", "loading", "rule_work", "suppressing")
 
 
 def __getattr__(name: str) -> object:

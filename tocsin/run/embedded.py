@@ -28,6 +28,7 @@ from tocsin.run.shown import ShownRule
 from tocsin.run.tools import Tools
 from tocsin.run.turning import Turner
 from tocsin.run.upkeep import Upkeep
+from tocsin.run.watching import IntelligenceWatch
 from tocsin.run.wiring import LoadedRules, load_mappings
 from tocsin.settings import Settings
 from tocsin.store import Store
@@ -69,6 +70,7 @@ class Running:
     turner: Turner
     feeders: tuple[Feeder, ...]
     upkeep: Upkeep
+    intelligence: IntelligenceWatch
     receivers: "Listener | None"
     log_file: Path | None = None
     _threads: list[threading.Thread] = field(default_factory=list)
@@ -125,7 +127,11 @@ class Running:
             problems.append("the thread of turns does not move; restart Tocsin and see the log")
         problems += suppressing.totals(self.store, utc_now())
         is_ready = turning and is_fresh and not self.turner.problem
-        more = (*self.upkeep.problems(), *self.reloader.problems())
+        more = (
+            *self.upkeep.problems(),
+            *self.reloader.problems(),
+            *self.intelligence.problems(),
+        )
         return Health(is_ready, (*problems, *more))
 
     def coverage(self) -> Covered:
@@ -174,7 +180,12 @@ class Running:
     def _work(self) -> list[tuple[str, Callable[[], None]]]:
         work: list[tuple[str, Callable[[], None]]] = [("turns", self.turner.run)]
         work += [(f"feed-{feeder.feed}", feeder.run) for feeder in self.feeders]
-        return [*work, ("upkeep", self.upkeep.run), ("rules", self.reloader.run)]
+        return [
+            *work,
+            ("upkeep", self.upkeep.run),
+            ("rules", self.reloader.run),
+            ("intelligence", self.intelligence.run),
+        ]
 
 
 def start(settings: Settings, *, demo: bool = False, reread: Reread | None = None) -> Running:
@@ -229,6 +240,9 @@ def _assemble(settings: Settings, store: Store, demo: bool, reread: Reread | Non
         turner=Turner(queue, store, reloader.tools, utc_now, watch.findings, meter, stopping),
         feeders=tuple(Feeder(each.feed, each.source, queue, store, stopping) for each in sources),
         upkeep=Upkeep(settings, store, stopping, utc_now),
+        intelligence=IntelligenceWatch(
+            settings, store, lambda: reloader.current.tools, stopping, utc_now
+        ),
         receivers=_receivers(settings, receiving, queue, meter),
     )
 

@@ -8,11 +8,12 @@ from functools import partial
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tocsin import detect, incidents, normalize, posture
+from tocsin import detect, enrich, incidents, normalize, posture
 from tocsin.collect import Outcome
 from tocsin.conditions.suppression import Suppression
 from tocsin.errors import WorldError
 from tocsin.ocsf import RawBatch, concat, from_rows, identifiers, schemas
+from tocsin.run import comparing
 from tocsin.run.earlier import earlier_events
 from tocsin.run.hiding import share
 from tocsin.run.tools import Tools
@@ -99,6 +100,36 @@ def turn(
     )
 
 
+def commit_found(
+    findings: pa.Table, matches: pa.Table, tools: Tools, store: Store, now: datetime
+) -> int:
+    """Commit what was found in stored events; suppressions hide here what they hide in turns.
+
+    Args:
+        findings: rows of `ocsf.schemas.FINDINGS`.
+        matches: rows of `ocsf.schemas.MATCHES`; those that are stored count no second time.
+        tools: settings, and rules that read what suppressions speak of.
+        store: open; its turn lock is taken here.
+        now: UTC and aware.
+
+    Returns:
+        How many findings were new or have grown.
+
+    Raises:
+        WorldError: nothing of it is stored.
+    """
+    with store.turns.lock():
+        windows = store.turns.windows()
+        findings, matches = store.findings.unknown(findings, matches)
+        if not findings.num_rows:
+            return 0
+        own = replace(_of_our_own(store, findings, now), matches=matches)
+        in_force = store.suppressions.in_force(now)
+        shared = _shared(_with_earlier(own, (), store), (), in_force, tools, store)
+        store.turns.commit([shared], windows, _grouping(tools))
+    return int(shared.findings.num_rows)
+
+
 def turn_whatever_comes(
     batches: Sequence[RawBatch], tools: Tools, store: Store, clock: Callable[[], datetime]
 ) -> TurnReport:
@@ -127,16 +158,27 @@ def _carry(
     one: Prepared, tools: Tools, store: Store, windows: detect.Windows, now: datetime
 ) -> tuple[Turn, detect.Windows]:
     unseen = store.turns.unseen(one.batch, one.normalized)
-    fresh = unseen.normalized
+    fresh = replace(
+        unseen.normalized, events=enrich.enrich(unseen.normalized.events, tools.knowledge)
+    )
+    unseen = replace(unseen, normalized=fresh)
+    compared = comparing.compare(fresh.events, tools, store, now)
+    if compared is not None:
+        fresh = replace(fresh, events=compared.events)
+        unseen = replace(unseen, normalized=fresh)
     detected = detect.evaluate(tools.rules, fresh.events, windows, now, tools.run_python)
     assessed = posture.assess(tools.checks, fresh.resources)
     reported = _as_alerts(fresh.findings, now - tools.rules.alert_age)
     found = concat([reported, detected.findings, assessed.findings], schemas.FINDINGS)
+    matches = detected.matches
+    if compared is not None:
+        found = concat([found, compared.findings], schemas.FINDINGS)
+        matches = concat([matches, compared.matches], schemas.MATCHES)
     carried = Turn(
         batch=one.batch,
         unseen=unseen,
         findings=found,
-        matches=detected.matches,
+        matches=matches,
         failures=concat([detected.failures, assessed.failures], schemas.FAILURES),
         now=now,
     )

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import msgspec
 import pyarrow as pa
 
-from tocsin import detect, normalize
+from tocsin import detect, enrich, normalize
 from tocsin.errors import Problem
 from tocsin.isolate import RuleWorker
 from tocsin.ocsf import RawBatch, from_rows, schemas
@@ -16,6 +16,7 @@ from tocsin.run import content
 from tocsin.run.backtest import Backtest, RuleTested, backtest
 from tocsin.run.backtest_plan import Asked
 from tocsin.run.coverage import Covered, coverage, navigator_layer
+from tocsin.run.knowing import example_knowledge
 from tocsin.run.noise import Noise, noise
 from tocsin.run.notice import Noticed, ask_to_reload, noticed
 from tocsin.run.remembering import CorrelationMemory, Learning, correlation_memories
@@ -179,7 +180,10 @@ def _examples_of(
 
 
 def normalize_record(mapping: normalize.Mapping, record: Mapping[str, object]) -> pa.Table:
-    """Return the events table of one record; empty where it is a reject."""
+    """Return the events table of one record; empty where it is a reject.
+
+    Addresses of documentation have the places that examples count on (`knowing`).
+    """
     row = {
         "raw": msgspec.json.encode(record),
         "origin": "example",
@@ -194,4 +198,4 @@ def normalize_record(mapping: normalize.Mapping, record: Mapping[str, object]) -
         receipt=None,
         rejects=schemas.REJECTS.empty_table(),
     )
-    return normalize.apply(mapping, batch).events
+    return enrich.enrich(normalize.apply(mapping, batch).events, example_knowledge())

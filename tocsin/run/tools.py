@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from tocsin.enrich import Knowledge
+
 if TYPE_CHECKING:
     from tocsin import detect, normalize, posture
     from tocsin.settings import Settings
@@ -19,6 +21,7 @@ class Tools:
         checks: judged on the resources that events describe.
         run_python: evaluates Python rules elsewhere.
         never_link: identities that many share and that must not tie incidents together.
+        knowledge: what is added to events before rules see them.
     """
 
     settings: "Settings"
@@ -27,3 +30,4 @@ class Tools:
     checks: "tuple[posture.Check, ...]"
     run_python: "detect.RunPython"
     never_link: frozenset[str]
+    knowledge: Knowledge = field(default_factory=Knowledge, repr=False)

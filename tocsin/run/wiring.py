@@ -177,6 +177,9 @@ def made_tools(
     mappings: "Mapping[str, normalize.Mapping]",
 ) -> Tools:
     """Return the tools without touching the worker, which may be at work in another thread."""
+    # Loaded here: commands that read rules alone add nothing to events.
+    from tocsin.run import knowing
+
     return Tools(
         settings=settings,
         mappings=mappings,
@@ -184,6 +187,7 @@ def made_tools(
         checks=(),
         run_python=worker,
         never_link=frozenset(settings.organization.ci_roles),
+        knowledge=knowing.knowledge_of(settings),
     )
 
 

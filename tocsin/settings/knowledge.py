@@ -95,6 +95,8 @@ class IntelligenceFeed(Section):
     """Token or key that the other side asks for."""
     token_header: str = ""
     """The header that carries the token; otherwise `Authorization` as the protocol has it."""
+    certificates: FilePath | None = None
+    """PEM file of an authority of one's own; otherwise the public ones."""
     max_size: Size = Field(default="256MiB", validate_default=True)
     """Longest answer."""
     enabled: bool = True

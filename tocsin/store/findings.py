@@ -97,6 +97,11 @@ class Findings:
             )
             return Page(_table(connection, shown), following)
 
+    def unknown(self, findings: pa.Table, matches: pa.Table) -> tuple[pa.Table, pa.Table]:
+        """Return what is left of findings and their matches without matches that are stored."""
+        with self._database.read() as connection:
+            return matched.unknown(connection, findings, matches)
+
     def get(self, uid: str, scope: Scope) -> pa.Table:
         """Return one finding: one row, or none."""
         query = select(FINDINGS).where(FINDINGS.c.uid == uid, *visible(scope))

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from sqlalchemy import Connection, select
 
 from tocsin import conditions
+from tocsin.ocsf import from_rows, schemas
 from tocsin.store.database import add_new
 from tocsin.store.moments import to_microseconds
 from tocsin.store.tables import MATCHES
@@ -67,6 +68,32 @@ def record(
     deeds = _deeds(events, {event for _, _, event in found})
     rows = [(*place, *deeds.get(place[2], UNKNOWN)) for place in sorted(found)]
     add_new(connection, MATCHES.name, rows)
+
+
+def unknown(
+    connection: Connection, findings: pa.Table, matches: pa.Table
+) -> tuple[pa.Table, pa.Table]:
+    """Return the matches that are not stored, and the findings that have any, counted by these.
+
+    Args:
+        connection: reads.
+        findings: rows of `ocsf.schemas.FINDINGS`.
+        matches: rows of `ocsf.schemas.MATCHES` of these.
+    """
+    fresh = [
+        row
+        for row in matches.to_pylist()
+        if not _is_stored(connection, row["finding_uid"], row["event_uid"])
+    ]
+    events: dict[str, builtins.list[str]] = {}
+    for row in fresh:
+        events.setdefault(row["finding_uid"], []).append(row["event_uid"])
+    kept = [
+        {**row, "event_uids": events[row["uid"]], "match_count": len(events[row["uid"]])}
+        for row in findings.to_pylist()
+        if row["uid"] in events
+    ]
+    return from_rows(kept, schemas.FINDINGS), from_rows(fresh, schemas.MATCHES)
 
 
 def deed(event: Mapping[str, Any]) -> Deed:

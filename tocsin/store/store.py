@@ -11,6 +11,7 @@ from tocsin.store.events import Events
 from tocsin.store.findings import Findings
 from tocsin.store.folder import DataFolder
 from tocsin.store.incidents import Incidents
+from tocsin.store.indicators import Indicators
 from tocsin.store.lake import Lake
 from tocsin.store.maintenance import Maintenance
 from tocsin.store.rejects import Rejects
@@ -32,6 +33,7 @@ class Store:
         findings: lists and single findings with their evidence.
         incidents: lists, stories and changes of incidents.
         resources: things that were described, and since when they are so.
+        indicators: threat intelligence, and what is known of its feeds.
         sources: counters, lag and silence of each feed.
         rejects: records no mapping could read, and their replay.
         suppressions: reasons not to alert, and what they hid.
@@ -49,6 +51,7 @@ class Store:
         self.findings = Findings(database)
         self.incidents = Incidents(database)
         self.resources = Resources(database)
+        self.indicators = Indicators(folder.path / "indicators")
         self.sources = Sources(database)
         self.rejects = Rejects(database)
         self.suppressions = Suppressions(database)

@@ -20,8 +20,9 @@ from pathlib import Path
 
 from tocsin.collect.databases import Database, OpenedDatabase
 from tocsin.collect.ranges import read_ranges
-from tocsin.enrich import Note, Place, Ranges
+from tocsin.enrich import Note, Place
 from tocsin.errors import SourceError
+from tocsin.ocsf.addresses import Ranges
 
 _LOOK_EVERY_SECONDS = 60.0
 _REMEMBERED = 50_000

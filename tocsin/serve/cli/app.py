@@ -17,6 +17,7 @@ from tocsin.serve.cli import (
     drill_commands,
     finding_commands,
     incident_commands,
+    intelligence_commands,
     offline_commands,
     resource_commands,
     store_commands,
@@ -58,6 +59,7 @@ store_commands.add_to(app)
 incident_commands.add_to(app)
 finding_commands.add_to(app)
 resource_commands.add_to(app)
+intelligence_commands.add_to(app)
 suppression_commands.add_to(app)
 content_commands.add_to(app)
 drill_commands.add_to(app)

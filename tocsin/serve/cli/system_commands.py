@@ -81,7 +81,7 @@ def _greet(running: "Running", address: str) -> None:
 @permission("read")
 def validate(config: ConfigOption = None, data: DataOption = None) -> None:
     """Report every problem of settings and content at once, with file, line and remedy."""
-    from tocsin.run import content_problems
+    from tocsin.run import diagnosis
 
     problems: list[str] = []
     settings: Settings | None = None
@@ -89,7 +89,7 @@ def validate(config: ConfigOption = None, data: DataOption = None) -> None:
         settings = settings_for(config, data)
     except SettingsError as error:
         problems += str(error).splitlines()
-    for problem in content_problems(settings):
+    for problem in diagnosis.content_problems(settings):
         if isinstance(problem, Problem) and problem.is_warning:
             say(str(problem))
         else:
@@ -106,9 +106,9 @@ def doctor(
     output: OutputOption = Output.TABLE, config: ConfigOption = None, data: DataOption = None
 ) -> None:
     """Check settings, credentials, clock, disk and sources."""
-    from tocsin.run import diagnose
+    from tocsin.run import diagnosis
 
-    checked = list(diagnose(settings_for(config, data)))
+    checked = list(diagnosis.diagnose(settings_for(config, data)))
     rows = [
         {
             "check": each.name,

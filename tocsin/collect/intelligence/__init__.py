@@ -1,0 +1,1 @@
+"""Plugs that pull indicators; one public class a file, found by name. They reach out by `Fetch`."""
