@@ -8,13 +8,15 @@ one look-up of the decoded fields is all that an event costs.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 from tocsin.conditions import lookup
 from tocsin.detect.engine.combinations import Combinations, FieldsRead
 from tocsin.detect.engine.field_index import FieldIndex, Numbers
 from tocsin.detect.engine.heads import Heads
 from tocsin.detect.engine.looks import NOTHING, Answer, Looks, SecondLook, gathered
-from tocsin.detect.engine.memory import Allowance, Memory
+from tocsin.detect.engine.memory import Allowance
+from tocsin.detect.engine.seen import HeadsSeen, told
 from tocsin.detect.engine.shape import Necessary, Shape
 from tocsin.detect.engine.single_values import HitClasses
 from tocsin.detect.engine.witnesses import ANYWHERE
@@ -98,7 +100,7 @@ class Engine:
         self._combinations = Combinations(
             shape, self._heads, FieldsRead(self._indexes, self._classes), self._looks, answers
         )
-        self._seen: Memory[object, Answer] = Memory(self._of_head, self._heads.size, answers)
+        self._seen = HeadsSeen(self._heads.size, answers)
 
     def select(self, texts: Sequence[str]) -> Selected:
         """Return which rules match which of these records, and which must be asked."""
@@ -106,12 +108,13 @@ class Engine:
             self.learn()
         self._events += len(texts)
         selected = Selected()
-        start = 0
-        while start < len(texts):
+        answers: list[Answer | None] = []
+        while len(answers) < len(texts):
+            start = len(answers)
             is_trial = self._pause and not self._paused
             chunk = texts[start : start + (_TRIAL if is_trial else _CHUNK)]
-            self._conclude(chunk, self._answers(chunk), start, selected)
-            start += len(chunk)
+            answers += self._answers(chunk)
+        self._conclude(texts, answers, selected)
         if self._anywhere_rules:
             selected.ask(self._by_text(texts))
         return selected
@@ -138,7 +141,7 @@ class Engine:
         self._paused = self._pause
 
     def _conclude(
-        self, texts: Sequence[str], answers: Sequence[Answer | None], start: int, into: Selected
+        self, texts: Sequence[str], answers: Sequence[Answer | None], into: Selected
     ) -> None:
         """Note the answers, after the second look that some need; `None` is an odd record."""
         looks: dict[SecondLook, list[tuple[int, Answer]]] = {}
@@ -147,17 +150,18 @@ class Engine:
             if answer is NOTHING:
                 continue
             if answer is None:
-                into.odd.append(start + place)
+                into.odd.append(place)
             elif answer.look is not None:
                 looks.setdefault(answer.look, []).append((place, answer))
             elif answer.asked:
-                into.note(start + place, answer.sure, answer.asked)
+                into.note(place, answer.sure, answer.asked)
             else:
-                sure((start + place, answer.sure))
+                sure((place, answer.sure))
         for look, waiting in looks.items():
             further = look.answers([texts[place] for place, _ in waiting])
             for (place, answer), more in zip(waiting, further, strict=True):
-                into.note(start + place, answer.sure + more.sure, more.asked)
+                known = answer.sure + more.sure if more is not NOTHING else answer.sure
+                into.note(place, known, more.asked)
 
     def _by_text(self, texts: Sequence[str]) -> dict[int, Numbers]:
         """Return the rules that the texts of the records speak for."""
@@ -175,14 +179,17 @@ class Engine:
         if self._paused:
             self._paused -= 1
             return self._by_columns(texts)
-        before = self._seen.misses
+        new = self._seen.begin()
         coming = map(self._seen.__getitem__, map(self.decode, texts))
-        answers = gathered(coming, len(texts))
-        if (self._seen.misses - before) * 2 > len(texts):
+        found = gathered(coming, len(texts))
+        if len(new) * 2 > max(len(texts), _TRIAL):
             self.rest()
         else:
             self._pause = 0
-        return answers
+        if not new:
+            return cast("list[Answer | None]", found)
+        self._seen.learn(self._combinations.answers(list(new)))
+        return told(found)
 
     def _by_columns(self, texts: Sequence[str]) -> list[Answer | None]:
         decoded = gathered(map(self.decode, texts), len(texts))
@@ -193,6 +200,3 @@ class Engine:
                 None if head is None else each for head, each in zip(decoded, answers, strict=True)
             ]
         return answers
-
-    def _of_head(self, head: object) -> Answer:
-        return self._combinations.answers([head])[0]

@@ -82,10 +82,18 @@ class Heads:
             _add(self._root, path.split("."), kind)
         self._names = _Names()
         self.decode = msgspec.json.Decoder(_type_of(self._root, self._names)).decode
+        # Many conditions ask for few paths.
+        self._getters: dict[str, Getter] = {}
         self._all = tuple(map(self.value, kinds))
 
     def value(self, path: str) -> Getter:
         """Return the function that gives the value at a path, several as a tuple, or `UNSET`."""
+        known = self._getters.get(path)
+        if known is None:
+            known = self._getters[path] = self._getter(path)
+        return known
+
+    def _getter(self, path: str) -> Getter:
         names = self._names.path(path)
         fast, split = attrgetter(names), names.split(".")
 
