@@ -199,7 +199,7 @@ def _said(code: int, more: dict[str, object] | None = None) -> Response:
 
 
 def _refused(refusal: Refusal) -> Response:
-    if refusal.retry_after_seconds:
+    if refusal.status in (429, 503):
         # Splunk knows one code for it, and its senders try again after 503 only.
         return JSONResponse({"text": ANSWERS[9][1], "code": 9}, 503, refusal.headers)
     code = 27 if refusal.status == 413 else 6
