@@ -51,21 +51,22 @@ def _documents(count: int) -> list[bytes]:
     made = []
     for number, line in enumerate(recorded.lines(count, since=moment, without=_STOPS)):
         if number % 1000 == 0:
-            line = json.dumps(_attack(number, moment)).encode() + b"\n"
+            line = json.dumps(attack(str(number), moment, f"trail-{number}")).encode() + b"\n"
         made.append(b'{"create":{"_index":"trail"}}\n' + line)
     return made
 
 
-def _attack(number: int, moment: datetime) -> dict[str, object]:
+def attack(name: str, moment: datetime, trail: str) -> dict[str, object]:
+    """Return an event that stops a trail; `name` tells it from others."""
     event = dict(recorded.templates()[0])
     return event | {
-        "eventID": f"attack-{number}",
+        "eventID": f"attack-{name}",
         "eventTime": moment.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "eventSource": "cloudtrail.amazonaws.com",
         "eventName": "StopLogging",
         "errorCode": None,
         "errorMessage": None,
-        "requestParameters": {"name": f"trail-{number}"},
+        "requestParameters": {"name": trail},
     }
 
 

@@ -28,6 +28,7 @@ def lines(
     since: datetime | None = None,
     spread: timedelta | None = None,
     without: frozenset[str] = frozenset(),
+    salt: str = "",
 ) -> Iterator[bytes]:
     """Yield JSON lines: each template in turn, with its own eventID and the times spread evenly.
 
@@ -36,13 +37,14 @@ def lines(
         since: the first time; 20 hours ago if not given.
         spread: from the first time to the last.
         without: event names that are left out.
+        salt: events of another one have other identifiers.
     """
     start = since or datetime.now(UTC) - timedelta(hours=20)
     step = (spread or timedelta(hours=19)) / count
     halves = [_split(each) for each in templates() if each.get("eventName") not in without]
     for number in range(count):
         before, middle, after = halves[number % len(halves)]
-        digest = blake2b(number.to_bytes(8, "big"), digest_size=16).hexdigest()
+        digest = blake2b(number.to_bytes(8, "big"), digest_size=16, key=salt.encode()).hexdigest()
         uid = f"{digest[:8]}-{digest[8:12]}-{digest[12:16]}-{digest[16:20]}-{digest[20:]}"
         moment = (start + number * step).strftime("%Y-%m-%dT%H:%M:%SZ")
         yield b"".join((before, uid.encode(), middle, moment.encode(), after, b"\n"))
