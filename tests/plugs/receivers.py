@@ -43,3 +43,6 @@ CASES = {
     ),
     **pushed.CASES,
 }
+
+OWN_SUITES = {"gelf", "syslog"}
+"""Receivers that take one message at a time, or none by HTTP: tests/collect/test_{name}.py."""

@@ -46,7 +46,9 @@ def post(
 
 
 def test_every_receiver_is_in_this_suite():
-    assert sorted(CASES) == [found.name for found in pkgutil.iter_modules(receivers.__path__)]
+    assert sorted({*CASES, *OWN_SUITES}) == [
+        found.name for found in pkgutil.iter_modules(receivers.__path__)
+    ]
 
 
 def test_records_arrive_byte_by_byte_under_their_feed(case, web, counter):

@@ -1,6 +1,7 @@
 """The web application that all receivers share."""
 
 from collections.abc import Sequence
+from typing import cast
 
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
@@ -8,8 +9,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tocsin.collect.contracts import Receiver, Submit
+from tocsin.collect.contracts import ListeningReceiver, Receiver, Submit
 from tocsin.collect.intake import Intake, Refusal
+from tocsin.collect.services import Services
 
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -18,11 +20,29 @@ _HEADERS = {
 }
 
 
-def build(receivers: Sequence[Receiver], submit: Submit) -> ASGIApp:
+class ReceiverApp:
+    """The application of all receivers, and those of them that listen themselves.
+
+    Attributes:
+        services: run by the listener beside the application.
+    """
+
+    def __init__(self, app: ASGIApp, services: Services) -> None:
+        self._app = app
+        self.services = services
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer as ASGI says."""
+        await self._app(scope, receive, send)
+
+
+def build(receivers: Sequence[Receiver], submit: Submit) -> ReceiverApp:
     """Return the application; see `tocsin.collect.receiver_app`."""
     intake = Intake(submit)
     routes = [route for receiver in receivers for route in receiver.routes(intake)]
-    return _with_headers(Starlette(routes=routes, exception_handlers={Refusal: _answer_refusal}))
+    app = _with_headers(Starlette(routes=routes, exception_handlers={Refusal: _answer_refusal}))
+    listening = [cast(ListeningReceiver, each) for each in receivers if hasattr(each, "serve")]
+    return ReceiverApp(app, Services(listening, intake))
 
 
 async def _answer_refusal(request: Request, error: Exception) -> Response:

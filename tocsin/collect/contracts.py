@@ -14,6 +14,8 @@ from tocsin.ocsf.reading import LineReader
 from tocsin.values import Secret, Written
 
 if TYPE_CHECKING:
+    from collections import Counter
+
     from starlette.routing import BaseRoute
 
     from tocsin.collect.intake import Intake
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 
 class Source(Protocol):
     """Reads records of one feed from elsewhere.
+
+    A class attribute `guarantee` says what holds when either side is ended: `resumable` (a cursor
+    or the other side keeps the place) or `lossy`.
 
     The constructor takes the plug's own frozen settings dataclass and does no input or output.
     """
@@ -106,6 +111,9 @@ class PushFeed:
 class Receiver(Protocol):
     """Speaks one protocol in which others push records.
 
+    A class attribute `guarantee` says what senders may rely on: `acknowledged` (they learn of the
+    commit) or `lossy` (they cannot know).
+
     The constructor takes the plug's own frozen settings dataclass, whose `feeds` are the
     `PushFeed`s that it serves.
     """
@@ -116,4 +124,34 @@ class Receiver(Protocol):
         Args:
             intake: checks tokens, reads bodies within their limits and hands batches on.
         """
+        ...
+
+
+class ListeningReceiver(Receiver, Protocol):
+    """A receiver with sockets of its own, such as that of syslog.
+
+    Attributes:
+        counts: what was lost or refused, by `{feed}/{what}`; shown as metrics.
+    """
+
+    counts: "Counter[str]"
+
+    def bind(self) -> None:
+        """Open the sockets of all feeds that are not open yet.
+
+        Raises:
+            SettingsError: an address or a certificate cannot be used.
+        """
+        ...
+
+    async def serve(self, intake: "Intake") -> None:
+        """Receive on the sockets that `bind` opened until cancelled, in the listener's event loop.
+
+        Once cancelled, it takes nothing more, waits a few seconds for the commit of what it has
+        read, and ends.
+        """
+        ...
+
+    def close(self) -> None:
+        """Close the sockets; harmless where none is open."""
         ...

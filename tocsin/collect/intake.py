@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from starlette.requests import ClientDisconnect, Request
 
@@ -63,6 +63,20 @@ class Refusal(Exception):  # noqa: N818 - an answer to a sender, not an error of
         return {}
 
 
+class AnyFeed(Protocol):
+    """What a batch says of its feed."""
+
+    @property
+    def feed(self) -> str:
+        """Its name."""
+        ...
+
+    @property
+    def source(self) -> str:
+        """The type of its records."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """Records of one request for one feed, ready for a turn.
@@ -81,7 +95,7 @@ class Delivery:
         return int(self.batch.records.num_rows + self.batch.rejects.num_rows)
 
 
-def delivery(feed: PushFeed, spans: Sequence[Span]) -> Delivery:
+def delivery(feed: AnyFeed, spans: Sequence[Span]) -> Delivery:
     """Put records into a batch; `spans` may be dropped then, so that they are held only once."""
     now = datetime.now(UTC).replace(tzinfo=None)
     batch = RawBatch(

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import uvicorn
     from starlette.types import ASGIApp
 
+    from tocsin.collect.services import Services
+
 _START_SECONDS = 10.0
 _GRACE_SECONDS = 5
 
@@ -45,6 +47,7 @@ class Listener:
                 " or listen on 127.0.0.1"
             )
         self._app = app
+        self._services: Services | None = getattr(app, "services", None)
         self._host = host
         self._tls = tls
         self.port = port
@@ -65,9 +68,19 @@ class Listener:
             SettingsError: the address or the certificate cannot be used.
             WorldError: the server did not start in time.
         """
+        if self._services is not None:
+            self._services.bind()
+        try:
+            self._start()
+        except BaseException:
+            if self._services is not None and self._thread is None:
+                self._services.close()
+            raise
+
+    def _start(self) -> None:
         from tocsin.collect.server import make_server
 
-        opened = _open_socket(self._host, self.port)
+        opened = open_socket(self._host, self.port)
         try:
             server = make_server(self._app, self._tls, _GRACE_SECONDS)
         except (OSError, ValueError) as error:
@@ -76,7 +89,10 @@ class Listener:
         self.port = opened.getsockname()[1]
         ready = threading.Event()
         thread = threading.Thread(
-            target=_serve, args=(server, opened, ready), name=f"listen-{self.port}", daemon=True
+            target=_serve,
+            args=(server, opened, ready, self._services),
+            name=f"listen-{self.port}",
+            daemon=True,
         )
         self._server, self._thread = server, thread
         thread.start()
@@ -89,11 +105,15 @@ class Listener:
         if self._server is None or self._thread is None:
             return
         self._server.should_exit = True
-        self._thread.join(_GRACE_SECONDS + 2)
+        self._thread.join(2 * _GRACE_SECONDS + 2)
         if self._thread.is_alive():
             self._server.force_exit = True
             self._thread.join(2)
         self._server = self._thread = None
+
+    def problems(self) -> tuple[str, ...]:
+        """Return what keeps receivers with sockets of their own from listening."""
+        return self._services.problems() if self._services else ()
 
 
 def is_loopback(host: str) -> bool:
@@ -109,17 +129,26 @@ def is_loopback(host: str) -> bool:
     return all(ipaddress.ip_address(entry[4][0]).is_loopback for entry in found)
 
 
-def _open_socket(host: str, port: int) -> socket.socket:
+def open_socket(
+    host: str, port: int, wanted: socket.SocketKind = socket.SOCK_STREAM
+) -> socket.socket:
+    """Return a socket that is bound and, for streams, listens.
+
+    Raises:
+        SettingsError: the address cannot be used.
+    """
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        found = socket.getaddrinfo(host, port, type=wanted, flags=socket.AI_PASSIVE)
         family, kind, protocol, _, address = found[0]
         opened = socket.socket(family, kind, protocol)
     except OSError as error:
         raise SettingsError(f"{host}:{port} is not an address of this machine: {error}") from error
     try:
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if wanted == socket.SOCK_STREAM:
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         opened.bind(address)
-        opened.listen(512)
+        if wanted == socket.SOCK_STREAM:
+            opened.listen(512)
     except OSError as error:
         opened.close()
         raise SettingsError(
@@ -129,15 +158,24 @@ def _open_socket(host: str, port: int) -> socket.socket:
     return opened
 
 
-def _serve(server: "uvicorn.Server", opened: socket.socket, ready: threading.Event) -> None:
+def _serve(
+    server: "uvicorn.Server",
+    opened: socket.socket,
+    ready: threading.Event,
+    services: "Services | None",
+) -> None:
     import asyncio
 
     async def serve() -> None:
         watch = asyncio.ensure_future(_tell_when_started(server, ready))
+        beside = asyncio.ensure_future(services.run()) if services else None
         try:
             await server.serve(sockets=[opened])
         finally:
             watch.cancel()
+            if beside is not None:
+                beside.cancel()
+                await asyncio.wait([beside], timeout=_GRACE_SECONDS)
 
     try:
         asyncio.run(serve())
