@@ -73,9 +73,9 @@ class Auditd(LineReader):
     def read(self, raws: Sequence[bytes], header: bytes | None) -> list[bytes | str]:
         """Return the JSON of each event; see `LineReader`.
 
-        Its `type` is that of its first record; each record stands under its own type in lower case,
-        those of which there may be many in the lists `paths` and `objects`; the arguments of
-        EXECVE are `argv`.
+        Its `type` is that of its first record, `types` are those of all. What a system call did is
+        in `syscall`, `argv`, `cwd`, `paths`, `objects`, `sockaddr` and `proctitle`; what the kernel
+        or a program says else is in `data`, and further records of that kind in `more`.
         """
         return [_read_event(raw) for raw in raws]
 
@@ -118,8 +118,15 @@ def _add(event: Fields, kind: str, fields: Fields) -> None:
         event["cwd"] = fields.get("cwd")
     elif kind == "SOCKADDR":
         event["sockaddr"] = _address(fields)
+    elif kind == "SYSCALL":
+        event.setdefault("syscall", fields)
     elif kind != "EOE":
-        event.setdefault(kind.lower().strip("[]"), fields)
+        if "data" not in event:
+            event["data"] = fields
+        else:
+            more = event.setdefault("more", [])
+            if isinstance(more, list):
+                more.append({"type": kind, **fields})
 
 
 def _fields(text: str) -> Fields:
