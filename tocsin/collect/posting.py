@@ -9,7 +9,7 @@ import hmac
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Annotated, TypeVar
 
 import msgspec
@@ -29,7 +29,7 @@ from tocsin.collect.intake import (
     refuse_unless_committed,
 )
 from tocsin.collect.lines import Found
-from tocsin.collect.records import Reject, Span, reject
+from tocsin.collect.records import reject
 from tocsin.normalize import unwrap
 from tocsin.ocsf.identifiers import content_hash
 from tocsin.values import Secret, Written
@@ -62,7 +62,7 @@ class Payload:
 
     Attributes:
         content: its records.
-        uid: the sender's own name of it; empty where it gives none.
+        uid: the sender's own name of it, or of what it came with; empty where it gives none.
         broken: why it cannot be cut, as a reject says it; `content` then is what is kept.
     """
 
@@ -111,23 +111,45 @@ def gather(payloads: Iterable[Payload], feed: PushFeed) -> Delivery:
     Raises:
         Refusal: 413, they are too many or too large together.
     """
-    drawn = new_origin(feed.feed)
-    spans: list[Span] = []
-    record_count = size_bytes = base = 0
+    groups: dict[str, _Group] = {}
+    record_count = size_bytes = 0
     for payload in payloads:
         size_bytes += len(payload.content)
         found = _found(payload, feed, MAX_REQUEST_RECORDS - record_count)
         if size_bytes > MAX_UNPACKED_BYTES or found is None:
             raise Refusal(413, TOO_MANY if found is None else "the records are too large together")
         record_count += len(found.raws) + len(found.rejects)
-        if payload.uid:
-            origin = f"{feed.feed}/{content_hash(payload.uid.encode('utf-8', 'replace'))}"
-            spans.append(_span(origin, found, 0))
-        else:
-            spans.append(_span(drawn, found, base))
-            # Beyond every position of this payload, whether they are offsets or indices.
-            base += len(payload.content) + 1
-    return delivery(feed, spans)
+        groups.setdefault(payload.uid, _Group()).add(found, len(payload.content))
+    return delivery(
+        feed, [group.found.span(_origin(feed, uid), 0) for uid, group in groups.items()]
+    )
+
+
+@dataclass(slots=True)
+class _Group:
+    """What came under one name, at places that are the same when it comes again."""
+
+    found: Found = field(default_factory=Found)
+    base: int = 0
+
+    def add(self, found: Found, size_bytes: int) -> None:
+        if found.headers or self.found.headers:
+            missing = len(self.found.raws) - len(self.found.headers)
+            self.found.headers += [None] * missing
+            self.found.headers += found.headers or [None] * len(found.raws)
+        self.found.raws += found.raws
+        self.found.positions += [self.base + position for position in found.positions]
+        self.found.rejects += [
+            replace(row, position=self.base + row.position) for row in found.rejects
+        ]
+        # Beyond every position of this payload, whether they are offsets or indices.
+        self.base += size_bytes + 1
+
+
+def _origin(feed: PushFeed, uid: str) -> str:
+    if not uid:
+        return new_origin(feed.feed)
+    return f"{feed.feed}/{content_hash(uid.encode('utf-8', 'replace'))}"
 
 
 async def commit(
@@ -249,22 +271,3 @@ def _found(payload: Payload, feed: PushFeed, max_records: int) -> Found | None:
     if payload.broken:
         return Found(rejects=[reject(0, payload.broken, payload.content)])
     return cut_body(payload.content, feed.unwrap, max_records, feed.reader)
-
-
-def _span(origin: str, found: Found, base: int) -> Span:
-    if not base:
-        return Span(origin, found.raws, found.positions, found.rejects, 0, found.headers)
-    positions = [base + position for position in found.positions]
-    rejects = [_moved(row, base) for row in found.rejects]
-    return Span(origin, found.raws, positions, rejects, 0, found.headers)
-
-
-def _moved(row: Reject, base: int) -> Reject:
-    return Reject(
-        position=base + row.position,
-        reason=row.reason,
-        raw=row.raw,
-        raw_hash=row.raw_hash,
-        size_bytes=row.size_bytes,
-        is_replayable=row.is_replayable,
-    )

@@ -106,9 +106,8 @@ def _payloads(body: bytes, uid: str) -> Iterator[Payload]:
         raise Refusal(400, "header and body name different requests")
     name = uid or request.request_id
     left = MAX_UNPACKED_BYTES
-    for number, record in enumerate(request.records):
-        own = f"{name} {number}" if name else ""
-        for payload in _opened(record.data, own, left):
+    for record in request.records:
+        for payload in _opened(record.data, name, left):
             left -= len(payload.content)
             yield payload
         if left < 0:
@@ -152,5 +151,5 @@ def _log_events(content: bytes, uid: str) -> Iterator[Payload]:
     events = [
         event for logs in found if logs.message_type == "DATA_MESSAGE" for event in logs.log_events
     ]
-    for number, event in enumerate(events):
-        yield Payload(event.message.encode("utf-8", "replace"), f"{uid} {number}" if uid else "")
+    for event in events:
+        yield Payload(event.message.encode("utf-8", "replace"), uid)
