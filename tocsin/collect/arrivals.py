@@ -7,6 +7,7 @@ from functools import partial
 
 from tocsin.collect.buckets import ObjectError, S3Client, object_blocks
 from tocsin.collect.cutting import Place, cut
+from tocsin.collect.digests import Digests, digest_span
 from tocsin.collect.notifications import NotANotification, ObjectReference, read_notification
 from tocsin.collect.queue import Message, Queue
 from tocsin.collect.records import Span, reject
@@ -34,6 +35,21 @@ class Allowed:
         return reference.bucket in self.buckets and reference.key.startswith(self.prefix)
 
 
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How objects are read.
+
+    Attributes:
+        unwrap: where a payload holds its records, as the mapping says.
+        reader: of lines of text, as the mapping says.
+        digests: verifies CloudTrail's digests; `None` leaves them out.
+    """
+
+    unwrap: str | None = None
+    reader: LineReader | None = None
+    digests: Digests | None = None
+
+
 class Arrivals:
     """Turns messages into the records of the objects that they name."""
 
@@ -43,10 +59,9 @@ class Arrivals:
         queue: Queue,
         *,
         allowed: Allowed,
-        unwrap: str | None,
+        form: Form,
         max_receives: int,
         counts: Counter[str],
-        reader: LineReader | None = None,
     ) -> None:
         """Take where to read.
 
@@ -54,19 +69,17 @@ class Arrivals:
             client: of S3.
             queue: where new objects are announced.
             allowed: which objects may be read.
-            unwrap: where a payload holds its records.
+            form: how they are read.
             max_receives: after how many a message about a missing object becomes a reject.
             counts: counted up by kind: `digests`, `messages_without_objects`, `rejected_messages`
                 and `unread_objects.CODE`.
-            reader: of lines of text, as the mapping says.
         """
         self._client = client
         self._queue = queue
         self._allowed = allowed
-        self._unwrap = unwrap
+        self._form = form
         self._max_receives = max_receives
         self._counts = counts
-        self._reader = reader
 
     def read_round(self) -> Iterator[tuple[End | None, Span] | None]:
         """Yield the records of the next few messages, then `None`: what came is complete.
@@ -105,13 +118,15 @@ class Arrivals:
                 yield None, self._rejected(message, reason)
             elif reference.is_digest:
                 self._counts["digests"] += 1
+                if self._form.digests is not None:
+                    yield None, digest_span(self._form.digests, reference)
             else:
                 yield from self._read_object(message, reference)
 
     def _read_object(
         self, message: Message, reference: ObjectReference
     ) -> Iterator[tuple[None, Span]]:
-        place = Place(reference.url, self._unwrap, reader=self._reader)
+        place = Place(reference.url, self._form.unwrap, reader=self._form.reader)
         try:
             for span in cut(partial(object_blocks, self._client, reference), place):
                 yield None, span

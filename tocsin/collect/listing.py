@@ -14,6 +14,7 @@ from hashlib import blake2b
 
 from tocsin.collect.buckets import Listed, ObjectError, S3Client, list_objects, object_blocks
 from tocsin.collect.cutting import Place, cut
+from tocsin.collect.digests import Digests, digest_span
 from tocsin.collect.notifications import ObjectReference
 from tocsin.collect.records import Span
 from tocsin.ocsf.reading import LineReader
@@ -107,6 +108,7 @@ class Listing:
     prefix: str
     unwrap: str | None
     reader: LineReader | None = None
+    digests: Digests | None = None
 
     def read_pass(self, standing: Standing) -> Iterator[tuple[Standing, Span]]:
         """Yield the records of all objects after `standing`, each with the standing while read.
@@ -122,13 +124,17 @@ class Listing:
         for bucket in self.buckets[first:]:
             after = standing.key if bucket == standing.bucket else ""
             for listed in list_objects(self.client, bucket, self.prefix, after):
-                if listed.reference.is_digest or not standing.wants(listed):
+                is_left_out = listed.reference.is_digest and self.digests is None
+                if is_left_out or not standing.wants(listed):
                     continue
                 standing = standing.at(listed)
                 for span in self._read(listed.reference, 0):
                     yield standing, span
 
     def _read(self, reference: ObjectReference, resume: int) -> Iterator[Span]:
+        if reference.is_digest and self.digests is not None:
+            yield digest_span(self.digests, reference, resume)
+            return
         place = Place(reference.url, self.unwrap, resume, self.reader)
         try:
             yield from cut(partial(object_blocks, self.client, reference), place)

@@ -3,15 +3,17 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import cache
 from typing import Annotated, ClassVar
 
 import pyarrow as pa
 from pydantic import Field
 
-from tocsin.collect.arrivals import Allowed, Arrivals, End
-from tocsin.collect.buckets import Account, Clients
+from tocsin.collect.arrivals import Allowed, Arrivals, End, Form
+from tocsin.collect.buckets import Account, Clients, TrailClient
+from tocsin.collect.digests import Digests
 from tocsin.collect.listing import Listing, Standing
 from tocsin.collect.probing import probe_buckets, probe_queue
 from tocsin.collect.queue import Message, Queue
@@ -47,6 +49,8 @@ class S3Settings:
         role_arn: a role to assume for reading; otherwise the credentials of the environment are
             used as is.
         external_id: the external id that the role's trust policy asks for.
+        verify_digests: whether CloudTrail's digests are verified: a log file or digest that was
+            changed or removed becomes a finding. Every log file is then read twice.
         reader: of lines of text, as the mapping says.
     """
 
@@ -67,6 +71,7 @@ class S3Settings:
     endpoint_url: str | None = None
     role_arn: str | None = None
     external_id: str | None = None
+    verify_digests: bool = False
     reader: LineReader | None = None
 
 
@@ -89,14 +94,13 @@ class S3:
             raise SettingsError(f"{settings.feed}: name the buckets that may be read")
         self._settings = settings
         self._pause = pause
-        self._clients = Clients(
-            Account(
-                region=settings.region,
-                endpoint_url=settings.endpoint_url,
-                role_arn=settings.role_arn,
-                external_id=settings.external_id,
-            )
+        self._account = Account(
+            region=settings.region,
+            endpoint_url=settings.endpoint_url,
+            role_arn=settings.role_arn,
+            external_id=settings.external_id,
         )
+        self._clients = Clients(self._account)
         self._queue: Queue | None = None
         self.counts: Counter[str] = Counter()
 
@@ -138,10 +142,9 @@ class S3:
             self._clients.s3,
             queue,
             allowed=Allowed(settings.buckets, settings.prefix),
-            unwrap=settings.unwrap,
+            form=Form(settings.unwrap, settings.reader, self._digests()),
             max_receives=settings.max_receives,
             counts=self.counts,
-            reader=settings.reader,
         )
         with queue.keeping():
             for filled in fill(self._rounds(arrivals), HISTORY, settings.source):
@@ -155,13 +158,29 @@ class S3:
     def _read_listing(self, cursor: str | None) -> Iterator[RawBatch]:
         settings = self._settings
         listing = Listing(
-            self._clients.s3, settings.buckets, settings.prefix, settings.unwrap, settings.reader
+            self._clients.s3,
+            settings.buckets,
+            settings.prefix,
+            settings.unwrap,
+            settings.reader,
+            self._digests(),
         )
         standing = Standing.of(cursor)
         passes = self._passes(listing, standing)
         for filled in fill(passes, HISTORY, settings.source):
             mark, resume = filled.marks[-1]
             yield self._batch(filled.records, filled.rejects, mark.cursor(resume), None)
+
+    def _digests(self) -> Digests | None:
+        """Return what verifies digests where that is wanted: in all of the buckets."""
+        if not self._settings.verify_digests:
+            return None
+
+        @cache
+        def trail_client(region: str) -> TrailClient:
+            return Clients(replace(self._account, region=region or None)).cloudtrail
+
+        return Digests(self._clients.s3, trail_client, Allowed(self._settings.buckets).covers)
 
     def _passes(
         self, listing: Listing, standing: Standing
