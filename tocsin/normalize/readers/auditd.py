@@ -7,7 +7,7 @@ https://github.com/linux-audit/audit-documentation/wiki
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -103,30 +103,23 @@ def _read_event(raw: bytes) -> bytes | str:
 
 
 def _add(event: Fields, kind: str, fields: Fields) -> None:
-    if kind == "EXECVE":
-        arguments = _arguments(fields)
-        before = event.get("argv")
-        event["argv"] = [*before, *arguments] if isinstance(before, list) else arguments
+    if kind in _ONE_VALUE:
+        name, value = _ONE_VALUE[kind](fields)
+        event.setdefault(name, value)
+    elif kind == "EXECVE":
+        _append(event, "argv", _arguments(fields))
     elif kind in _LISTS:
-        found = event.setdefault(_LISTS[kind], [])
-        if isinstance(found, list):
-            found.append(fields)
-    elif kind == "PROCTITLE":
-        title = str(fields.get("proctitle", ""))
-        event["proctitle"] = title.replace("\x00", " ").strip()
-    elif kind == "CWD":
-        event["cwd"] = fields.get("cwd")
-    elif kind == "SOCKADDR":
-        event["sockaddr"] = _address(fields)
-    elif kind == "SYSCALL":
-        event.setdefault("syscall", fields)
+        _append(event, _LISTS[kind], [fields])
     elif kind != "EOE":
-        if "data" not in event:
-            event["data"] = fields
+        if "data" in event:
+            _append(event, "more", [{"type": kind, **fields}])
         else:
-            more = event.setdefault("more", [])
-            if isinstance(more, list):
-                more.append({"type": kind, **fields})
+            event["data"] = fields
+
+
+def _append(event: Fields, name: str, added: Sequence[object]) -> None:
+    before = event.get(name)
+    event[name] = [*before, *added] if isinstance(before, list) else list(added)
 
 
 def _fields(text: str) -> Fields:
@@ -199,6 +192,18 @@ def _address(fields: Fields) -> Fields:
         path = content[2:].lstrip(b"\x00").partition(b"\x00")[0]
         return {"family": "unix", "path": path.decode("utf-8", "backslashreplace")}
     return {"family": str(family)}
+
+
+def _title(fields: Fields) -> str:
+    return str(fields.get("proctitle", "")).replace("\x00", " ").strip()
+
+
+_ONE_VALUE: dict[str, Callable[[Fields], tuple[str, object]]] = {
+    "SYSCALL": lambda fields: ("syscall", fields),
+    "CWD": lambda fields: ("cwd", fields.get("cwd")),
+    "PROCTITLE": lambda fields: ("proctitle", _title(fields)),
+    "SOCKADDR": lambda fields: ("sockaddr", _address(fields)),
+}
 
 
 def _moment(text: str) -> str:
