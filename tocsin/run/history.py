@@ -17,8 +17,7 @@ from tocsin.run.comparing import concluded, foreign
 from tocsin.run.pipeline import commit_found
 from tocsin.run.tools import Tools
 from tocsin.store import Span, Store
-from tocsin.store.indicators import FeedState, Search, news_among
-from tocsin.store.snapshots import KeyFile
+from tocsin.store.answers import FeedState, KeyFile, Search
 
 _ROWS = 5_000
 
@@ -74,7 +73,7 @@ class History:
         """Commit what the news say of these events; return how many findings came of it."""
         tools, now = self.tools(), self.clock()
         found = intelligence.sought(events)
-        asked = news_among(news, foreign(found.values, tools.knowledge.own))
+        asked = news.concerned(foreign(found.values, tools.knowledge.own))
         answers = self.store.indicators.lookup(asked, now, (feed,))
         if not answers:
             return 0

@@ -9,7 +9,7 @@ from tocsin.errors import UsageError
 from tocsin.run import pulls
 from tocsin.settings import Settings
 from tocsin.store import Store
-from tocsin.store.indicators import FeedState, Search
+from tocsin.store.answers import FeedState, Search
 
 __all__ = ["ListedFeed", "ListedIndicator", "list_feeds", "pull", "show"]
 

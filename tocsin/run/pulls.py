@@ -2,22 +2,21 @@
 
 import logging
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from tocsin import plugins
-from tocsin.act import Limits, Outbound, Request
+from tocsin.act import Fetched, Limits, Outbound, Request
 from tocsin.errors import SourceError, TocsinError
-from tocsin.intelligence import Defaults
+from tocsin.intelligence import Defaults, Indicator, Reader
 from tocsin.store import Store
+from tocsin.store.answers import FeedState, Search
 
 if TYPE_CHECKING:
-    from tocsin.collect.pulling import Answer, Puller
     from tocsin.settings.knowledge import Intelligence, IntelligenceFeed
-    from tocsin.store.indicators import FeedState
 
 _KINDS = "tocsin.collect.intelligence"
 _RETRY = timedelta(minutes=5)
@@ -27,7 +26,25 @@ _SECONDS = 600.0
 log = logging.getLogger("tocsin.intelligence")
 
 
-def is_due(feed: "IntelligenceFeed", state: "FeedState", now: datetime) -> bool:
+class Pulled(Protocol):
+    """What a plug gives; see `tocsin.collect.pulling`."""
+
+    indicators: Iterable[Indicator]
+    reader: Reader
+    grows: bool
+    marks: dict[str, str]
+    is_unchanged: bool
+
+
+class Puller(Protocol):
+    """A plug that pulls one feed."""
+
+    def pull(self, defaults: Defaults, marks: Mapping[str, str], room: Path) -> Pulled:
+        """Pull what the feed has."""
+        ...
+
+
+def is_due(feed: "IntelligenceFeed", state: FeedState, now: datetime) -> bool:
     """Return whether a feed should be pulled; one that failed is tried again soon."""
     wait = min(feed.every, _RETRY) if state.problem else feed.every
     return feed.enabled and now.timestamp() - state.tried >= wait.total_seconds()
@@ -40,7 +57,7 @@ def pull(
     now: datetime,
     *,
     anew: bool = False,
-) -> "FeedState":
+) -> FeedState:
     """Pull one feed and put what it has in force.
 
     Args:
@@ -72,11 +89,11 @@ def _pulled(
     feed: "IntelligenceFeed",
     wanted: "Intelligence",
     store: Store,
-    state: "FeedState",
+    state: FeedState,
     now: datetime,
     *,
     anew: bool,
-) -> "FeedState":
+) -> FeedState:
     moment = now.timestamp()
     # Half of its time has passed since everything was told: told again, it counts on.
     written = float(state.marks.get("written", 0))
@@ -95,9 +112,9 @@ def _pulled(
             grows=found.grows and not anew,
             gone=found.reader.gone,
         )
-    if not found.grows and not found.counts["used"] and state.rows:
+    if not found.grows and not found.reader.counts["used"] and state.rows:
         raise SourceError(
-            f"it holds nothing that can be used any more ({_told(found.counts)}); the"
+            f"it holds nothing that can be used any more ({_told(found.reader.counts)}); the"
             f" {state.rows} indicators of before stay"
         )
     after = replace(
@@ -105,19 +122,19 @@ def _pulled(
         tried=moment,
         pulled=moment,
         problem="",
-        counts=dict(found.counts),
+        counts=dict(found.reader.counts),
         marks={
             **{name: value for name, value in found.marks.items() if value},
             "written": str(written if found.grows and not anew else moment),
         },
     )
-    log.info("pulled", extra={"feed": feed.name, "counts": dict(found.counts), "rows": after.rows})
+    log.info(
+        "pulled", extra={"feed": feed.name, "counts": dict(found.reader.counts), "rows": after.rows}
+    )
     return _with_search(after, wanted.history, now) if after.fresh else after
 
 
-def _with_search(state: "FeedState", history: timedelta, now: datetime) -> "FeedState":
-    from tocsin.store.indicators import Search
-
+def _with_search(state: FeedState, history: timedelta, now: datetime) -> FeedState:
     since = (now - history).timestamp()
     search = Search(state.snapshot, since, now.timestamp(), since)
     waiting = [each for each in state.searches if not each.is_done]
@@ -125,7 +142,7 @@ def _with_search(state: "FeedState", history: timedelta, now: datetime) -> "Feed
     return replace(state, searches=(*done[-_KEPT_SEARCHES:], *waiting, search))
 
 
-def puller_of(feed: "IntelligenceFeed", wanted: "Intelligence") -> "Puller":
+def puller_of(feed: "IntelligenceFeed", wanted: "Intelligence") -> Puller:
     """Return what pulls a feed.
 
     Raises:
@@ -157,9 +174,7 @@ class _Fetch:
 
     def __call__(
         self, url: str, headers: Mapping[str, str], target: Path, content: bytes | None = None
-    ) -> "Answer":
-        from tocsin.collect.pulling import Answer
-
+    ) -> Fetched:
         method = "GET" if content is None else "POST"
         request = Request(
             url,
@@ -168,8 +183,7 @@ class _Fetch:
             content_type="application/json",
             headers=headers,
         )
-        found = self._outbound.fetch(request, target, self._limits)
-        return Answer(found.status, found.headers)
+        return self._outbound.fetch(request, target, self._limits)
 
 
 def _headers(feed: "IntelligenceFeed") -> Mapping[str, str]:

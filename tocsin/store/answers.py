@@ -5,7 +5,9 @@ from tocsin.store.audit import AuditRow, AuditState
 from tocsin.store.events import Bucket, Events, Field
 from tocsin.store.findings import RuleCount
 from tocsin.store.incidents import Moment
+from tocsin.store.indicators import FeedState, Search
 from tocsin.store.questions import Damage, Figures
+from tocsin.store.snapshots import KeyFile
 from tocsin.store.sources import FeedHealth, Volume
 from tocsin.store.suppressions import KeptSuppression
 from tocsin.store.tuning import EntityNoise, RuleNoise
@@ -18,12 +20,15 @@ __all__ = [
     "EntityNoise",
     "Events",
     "FeedHealth",
+    "FeedState",
     "Field",
     "Figures",
     "KeptSuppression",
+    "KeyFile",
     "Moment",
     "RuleCount",
     "RuleNoise",
+    "Search",
     "User",
     "Volume",
 ]

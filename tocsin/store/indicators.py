@@ -279,10 +279,3 @@ class Indicators:
         except OSError as error:
             raise StoreError(f"{folder} cannot be written: {error}") from error
         return folder
-
-
-def news_among(news: KeyFile, values: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    """Yield the values that keys of a search may concern; networks are asked for by length."""
-    for kind, value in values:
-        if any(keys.key_of(*each) in news for each in keys.variants(kind, value, news.lengths)):
-            yield kind, value

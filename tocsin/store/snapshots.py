@@ -6,7 +6,7 @@ import secrets
 import struct
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,6 +81,12 @@ class KeyFile:
     def __contains__(self, key: object) -> bool:
         first, last = self.range_of(key) if isinstance(key, int) else (0, 0)
         return first < last
+
+    def concerned(self, values: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+        """Yield the kinds and values that one of the keys may concern."""
+        for kind, value in values:
+            if any(keys.key_of(*each) in self for each in keys.variants(kind, value, self.lengths)):
+                yield kind, value
 
     def range_of(self, key: int) -> tuple[int, int]:
         """Return the first place of a key and the place behind its last."""
