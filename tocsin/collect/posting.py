@@ -38,8 +38,9 @@ MAX_UNPACKED_BYTES = 2 * MAX_BODY_BYTES
 """Of all records of one request, where they are more than its body: decoded, inflated, joined."""
 
 # A body of nothing but tiny objects or values would cost a hundred times its size once cut.
-_LEAST_BYTES_PER_PART = 16
+_LEAST_BYTES_PER_COMMA = 16
 _MOST_PARTS = 400_000
+_MOST_COMMAS = 1_200_000
 _BETWEEN_OBJECTS = re.compile(rb"\}\s*(?=\{)")
 _MOST_TRIED_BYTES = 64 << 20
 
@@ -191,8 +192,9 @@ def cut_objects(body: bytes) -> Found:
     Raises:
         Refusal: 413, they are too many.
     """
-    most = max(MAX_REQUEST_RECORDS, min(len(body) // _LEAST_BYTES_PER_PART, _MOST_PARTS))
-    if body.count(b"{") > most or body.count(b",") > max(most, len(body) // _LEAST_BYTES_PER_PART):
+    if body.count(b"{") > _MOST_PARTS:
+        raise Refusal(413, TOO_MANY)
+    if body.count(b",") > max(_MOST_PARTS, min(len(body) // _LEAST_BYTES_PER_COMMA, _MOST_COMMAS)):
         raise Refusal(413, TOO_MANY)
     found = Found()
     for number, (raw, reason) in enumerate(_parts(body)):
