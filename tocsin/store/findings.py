@@ -1,7 +1,7 @@
 """Questions about findings, and the upsert that adds up their matches over the turns."""
 
 import builtins
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,7 +18,7 @@ from sqlalchemy import (
     select,
     type_coerce,
 )
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.dialects.sqlite import Insert, insert
 
 from tocsin import conditions
 from tocsin.ocsf import Scope, from_rows, schemas
@@ -227,44 +227,66 @@ def record(
     """
     # Findings are few beside events: the rules have left some of thousands.
     rows = findings.to_pylist()
-    for row in rows:
-        _upsert(connection, row, now)
+    _upsert(connection, rows, now)
     matched.record(connection, rows, matches, events)
     _record_namespaces(connection, rows, events)
 
 
-def _upsert(connection: Connection, row: dict[str, Any], now: datetime) -> None:
-    query = select(FINDINGS.c.links).where(FINDINGS.c.uid == row["uid"])
-    known = connection.execute(query).scalar_one_or_none()
-    links = documents.joined(documents.entities(known or "[]"), row["links"])
-    values = {
-        **{name: row[name] for name in FINDINGS.c.keys() & row.keys()},
-        "entity": documents.canonical(row["entity"]),
-        "entity_uid": row["entity"]["uid"] or "",
-        "links": documents.canonical(links),
-        "tactics": documents.canonical(row["tactics"]),
-        "techniques": documents.canonical(row["techniques"]),
-        "created_time": now,
-        "updated_time": now,
-    }
-    new = insert(FINDINGS).values(values)
+def _upsert(connection: Connection, rows: builtins.list[dict[str, Any]], now: datetime) -> None:
+    if not rows:
+        return
+    known = _known_links(connection, [row["uid"] for row in rows])
+    kept = FINDINGS.c.keys() & rows[0].keys()
+    values, concerned = [], []
+    for row in rows:
+        uid = row["uid"]
+        links = known[uid] = documents.joined(known.get(uid, ()), row["links"])
+        entity_uid = row["entity"]["uid"] or ""
+        values.append(
+            {
+                **{name: row[name] for name in kept},
+                "entity": documents.canonical(row["entity"]),
+                "entity_uid": entity_uid,
+                "links": documents.canonical(links),
+                "tactics": documents.canonical(row["tactics"]),
+                "techniques": documents.canonical(row["techniques"]),
+                "created_time": now,
+                "updated_time": now,
+            }
+        )
+        uids = {entity_uid, *(link["uid"] for link in links)} - {""}
+        concerned += [(each, uid) for each in sorted(uids)]
+    # One statement for all: making it costs many times what running it does.
+    connection.execute(_grown(), values)
+    add_new(connection, "finding_entities", concerned)
+
+
+def _grown() -> Insert:
+    """Return the statement that adds a finding, or grows the one that is known."""
+    new = insert(FINDINGS)
     columns, fresh = FINDINGS.c, new.excluded
     latest = ("rule_title", "title", "description", "links", "context", "updated_time")
-    connection.execute(
-        new.on_conflict_do_update(
-            index_elements=["uid"],
-            set_={
-                **{name: fresh[name] for name in latest},
-                "severity_id": func.max(columns.severity_id, fresh.severity_id),
-                "is_alert": func.max(columns.is_alert, fresh.is_alert),
-                "first_time": func.min(columns.first_time, fresh.first_time),
-                "last_time": func.max(columns.last_time, fresh.last_time),
-                "match_count": columns.match_count + fresh.match_count,
-            },
-        )
+    return new.on_conflict_do_update(
+        index_elements=["uid"],
+        set_={
+            **{name: fresh[name] for name in latest},
+            "severity_id": func.max(columns.severity_id, fresh.severity_id),
+            "is_alert": func.max(columns.is_alert, fresh.is_alert),
+            "first_time": func.min(columns.first_time, fresh.first_time),
+            "last_time": func.max(columns.last_time, fresh.last_time),
+            "match_count": columns.match_count + fresh.match_count,
+        },
     )
-    concerned = {values["entity_uid"], *(link["uid"] for link in links)} - {""}
-    add_new(connection, "finding_entities", [(uid, row["uid"]) for uid in sorted(concerned)])
+
+
+def _known_links(
+    connection: Connection, uids: builtins.list[str]
+) -> dict[str, Sequence[dict[str, str]]]:
+    found: dict[str, Sequence[dict[str, str]]] = {}
+    for some in _chunks(uids):
+        query = select(FINDINGS.c.uid, FINDINGS.c.links).where(FINDINGS.c.uid.in_(some))
+        found |= {uid: documents.entities(links) for uid, links in connection.execute(query)}
+    return found
 
 
 def _record_namespaces(

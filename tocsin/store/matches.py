@@ -10,13 +10,15 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from tocsin import conditions
 from tocsin.ocsf import from_rows, schemas
-from tocsin.store.database import add_new
+from tocsin.store.database import add_new, raw
 from tocsin.store.moments import to_microseconds
 from tocsin.store.tables import MATCHES
+
+_IS_STORED = f"SELECT 1 FROM {MATCHES.name} WHERE finding_uid = ? AND event_uid = ? LIMIT 1"
 
 LONGEST = 200
 """Characters kept of each word; whoever made the event chose how long it is."""
@@ -121,10 +123,9 @@ def _deeds(events: pa.Table, wanted: set[str]) -> dict[str, Deed]:
 
 
 def _is_stored(connection: Connection, finding: str, event: str) -> bool:
-    query = select(MATCHES.c.event_uid).where(
-        MATCHES.c.finding_uid == finding, MATCHES.c.event_uid == event
-    )
-    return connection.execute(query.limit(1)).first() is not None
+    # Asked for each match: to make a statement of SQLAlchemy costs twenty times the answer.
+    asked = raw(connection).execute(_IS_STORED, (finding, event))
+    return asked.fetchone() is not None
 
 
 def _first(event: Mapping[str, Any], paths: tuple[str, ...]) -> str:
