@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.collect.counter import TOKEN, Counter, bearer, client, fail, feed, listening
 from tests.plugs.case import Case
-from tests.plugs.receivers import CASES
+from tests.plugs.receivers import CASES, OWN_SUITES
 from tocsin.collect import Outcome, receivers
 
 RECORDS = [b'{"eventID":"1","n":1}', b'{"eventID":"2","text":"\xc3\xa4"}']

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tocsin.collect.contracts import ListeningReceiver
@@ -77,13 +77,3 @@ class Services:
             )
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
-
-
-def lost(receivers: Sequence[object]) -> Mapping[tuple[str, str], int]:
-    """Return what receivers counted, by feed and kind; see `ListeningReceiver.counts`."""
-    found: dict[tuple[str, str], int] = {}
-    for receiver in receivers:
-        for key, count in dict(getattr(receiver, "counts", {})).items():
-            feed, _, what = key.rpartition("/")
-            found[feed, what] = found.get((feed, what), 0) + count
-    return found

@@ -20,7 +20,7 @@ from tocsin.run.demo import demo_sources
 from tocsin.run.feeding import Feeder
 from tocsin.run.health import Health, SilenceWatch
 from tocsin.run.memory import keep_small
-from tocsin.run.metrics import Meter, Metric
+from tocsin.run.metrics import Meter, Metric, feed_counts
 from tocsin.run.queue import TurnQueue
 from tocsin.run.reloading import Reloader, Reread
 from tocsin.run.remembering import Learning, learning
@@ -57,6 +57,7 @@ class Running:
         store: open for as long as this runs.
         reloader: the rules in force, replaced whenever their files change.
         is_demo: whether the demo's sources run, and no others.
+        receiving: what others push to, also by sockets of its own.
         log_file: where the log goes when the terminal is kept free; else `None`.
     """
 
@@ -72,6 +73,7 @@ class Running:
     upkeep: Upkeep
     intelligence: IntelligenceWatch
     receivers: "Listener | None"
+    receiving: Sequence[Receiver] = ()
     log_file: Path | None = None
     _threads: list[threading.Thread] = field(default_factory=list)
     _pages: "Listener | None" = None
@@ -118,6 +120,7 @@ class Running:
         problems = [
             f"feed {feeder.feed}: {feeder.problem}" for feeder in self.feeders if feeder.problem
         ]
+        problems += self.receivers.problems() if self.receivers else ()
         if self.turner.problem:
             problems.append(f"turns store nothing: {self.turner.problem}")
         turning = any(thread.name == "turns" and thread.is_alive() for thread in self._threads)
@@ -150,7 +153,9 @@ class Running:
 
     def metrics(self) -> Sequence[Metric]:
         """Return what only the running pipeline knows."""
-        return self.meter.samples(*self.queue.depth())
+        pulled = ((feeder.feed, feeder.source) for feeder in self.feeders)
+        counts = feeds.counted(pulled, self.receiving)
+        return (*self.meter.samples(*self.queue.depth()), *feed_counts(counts))
 
     def start(self) -> None:
         """Start every thread, then the receivers."""
@@ -244,6 +249,7 @@ def _assemble(settings: Settings, store: Store, demo: bool, reread: Reread | Non
             settings, store, lambda: reloader.current.tools, stopping, utc_now
         ),
         receivers=_receivers(settings, receiving, queue, meter),
+        receiving=receiving,
     )
 
 

@@ -1,7 +1,7 @@
 """Turn the feeds of the settings into sources that are read and receivers that are pushed to."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from inspect import signature
 
@@ -9,6 +9,8 @@ from tocsin import normalize, plugins
 from tocsin.collect import Receiver, Source
 from tocsin.errors import SettingsError
 from tocsin.settings import Settings, feeds
+
+Counts = dict[tuple[str, str], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,3 +94,21 @@ def _receiver(kind: str, pushed: tuple[object, ...]) -> Receiver:
     plug = feeds.feed_kind(kind).plug
     made: Receiver = plug(plugins.settings_type(plug)(feeds=pushed))
     return made
+
+
+def counted(pulled: Iterable[tuple[str, object]], receivers: Iterable[object]) -> Counts:
+    """Return what plugs lost, refused or skipped, by feed and kind; see their `counts`.
+
+    Args:
+        pulled: sources by the names of their feeds.
+        receivers: each counts for all its feeds, by `{feed}/{what}`.
+    """
+    found: Counts = {}
+    named = [(f"{feed}/", plug) for feed, plug in pulled]
+    for prefix, plug in [*named, *(("", plug) for plug in receivers)]:
+        # A copy at one stroke: the plug goes on counting in its own thread.
+        for key, count in dict(getattr(plug, "counts", {})).items():
+            feed, _, what = f"{prefix}{key}".partition("/")
+            if count:
+                found[feed, what] = found.get((feed, what), 0) + count
+    return found

@@ -74,6 +74,19 @@ class Meter:
             ]
 
 
+FEED_COUNTS = "tocsin_feed_lost_total"
+"""Name of the metric of what plugs lost, refused or skipped."""
+
+
+def feed_counts(counts: Mapping[tuple[str, str], int]) -> Sequence[Metric]:
+    """Return what plugs count, which they name by feed and kind."""
+    about = "What a source or receiver lost, refused or skipped, by kind."
+    return [
+        Metric(FEED_COUNTS, "counter", about, {"feed": feed, "what": what}, count)
+        for (feed, what), count in sorted(counts.items())
+    ]
+
+
 def _counter(name: str, description: str, value: float) -> Metric:
     return Metric(name, "counter", description, {}, value)
 

@@ -17,6 +17,8 @@ router = guarded_router()
 
 SHOWN_HOURS = 24
 REJECTS = 50
+FEED_COUNTS = "tocsin_feed_lost_total"
+"""The metric of what plugs lost, refused or skipped."""
 
 
 @operation(router, "GET", "/sources", Permission.READ, include_in_schema=False)
@@ -78,10 +80,21 @@ def _feeds(request: Request) -> Values:
         "active": "sources",
         "feeds": console.store.sources.list(scope, now),
         "sparks": _sparks(request, now),
+        "losses": _losses(request),
         "reasons": console.store.rejects.by_reason(scope),
         "failures": console.store.sources.failures(now - timedelta(hours=SHOWN_HOURS), scope),
         "rule_titles": {rule.uid: rule.title for rule in console.rules()},
     }
+
+
+def _losses(request: Request) -> dict[str, list[tuple[str, int]]]:
+    """Return what the plug of each feed lost, refused or skipped since the start, in words."""
+    found: dict[str, list[tuple[str, int]]] = defaultdict(list)
+    for sample in console_of(request).metrics():
+        if sample.name == FEED_COUNTS:
+            what = sample.labels["what"].replace("_", " ")
+            found[sample.labels["feed"]].append((what, int(sample.value)))
+    return found
 
 
 def _sparks(request: Request, now: datetime) -> dict[str, list[int]]:
