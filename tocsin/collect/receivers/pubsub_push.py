@@ -80,7 +80,7 @@ class PubsubPush:
         self,
         settings: PubsubPushSettings,
         *,
-        fetch: Fetch = Fetcher(lambda host: host == _KEYS_HOST),  # noqa: B008 - frozen
+        fetch: Fetch | None = None,
         clock: Clock = utc_now,
     ) -> None:
         """Take the feeds.
@@ -91,6 +91,7 @@ class PubsubPush:
         require_cryptography("pubsub_push")
         self._feeds = by_name(settings.feeds)
         self._clock = clock
+        fetch = fetch or Fetcher(lambda host: host == _KEYS_HOST)
         self._keys = Kept(fetch, jwks_keys, clock)
 
     def routes(self, intake: Intake) -> Sequence[BaseRoute]:

@@ -89,7 +89,7 @@ class Sns:
         self,
         settings: SnsSettings,
         *,
-        fetch: Fetch = Fetcher(lambda host: _HOST.fullmatch(host) is not None),  # noqa: B008
+        fetch: Fetch | None = None,
         clock: Clock = utc_now,
     ) -> None:
         """Take the feeds.
@@ -100,9 +100,9 @@ class Sns:
         require_cryptography("sns")
         self._feeds = by_name(settings.feeds)
         self._clock = clock
-        self._fetch = fetch
+        self._fetch = fetch or Fetcher(lambda host: _HOST.fullmatch(host) is not None)
         self._keys = Kept(
-            fetch, lambda pem: certificate_key(pem, clock(), _CERTIFICATE_NAME), clock
+            self._fetch, lambda pem: certificate_key(pem, clock(), _CERTIFICATE_NAME), clock
         )
 
     def routes(self, intake: Intake) -> Sequence[BaseRoute]:
