@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 
 import httpx
@@ -35,8 +36,11 @@ MOST_P99_SECONDS = 2.0
 _TOKEN = "load-test-" + "0" * 32
 _RECORDS = 100
 _ATTACK_EVERY = 1_000
-_QUIET_AFTER_SECONDS = 30
-_STOPS = frozenset({"StopLogging", "DeleteTrail", "UpdateTrail", "PutEventSelectors"})
+_TRAIL = "trail-of-the-load-test"
+_FIELDS = {
+    "aws.cloudtrail": ("eventID", "eventTime"),
+    "kubernetes.audit": ("auditID", "stageTimestamp"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +105,8 @@ WAYS = {
     ),
     "otlp": Way("otlp", "/v1/logs", f"Bearer {_TOKEN}-otlp", "aws.cloudtrail", _otlp),
     "cluster": Way(
-        "kubernetes_audit", "/kubernetes/audit/cluster", f"Bearer {_TOKEN}-cluster", "kubernetes.audit",
-        _event_list,
+        "kubernetes_audit", "/kubernetes/audit/cluster", f"Bearer {_TOKEN}-cluster",
+        "kubernetes.audit", _event_list,
     ),
 }  # fmt: skip
 
@@ -239,43 +243,45 @@ async def _send(
         await asyncio.sleep(float(answer.headers.get("retry-after", 0.2)))
     ledger.seconds.append(time.monotonic() - due)
     ledger.records += len(lines)
-    ledger.attacks += sum(b"trail-of-the-load-test" in line for line in lines)
+    ledger.attacks += sum(_TRAIL.encode() in line for line in lines)
 
 
 def _records(name: str) -> Iterator[bytes]:
-    """Yield records that no other way sends, as JSON lines, without end."""
-    if WAYS[name].source == "kubernetes.audit":
-        yield from _audit_events()
-    number = 0
-    while True:
-        for line in recorded.lines(10_000, since=datetime.now(UTC), without=_STOPS, salt=name):
-            number += 1
-            if number % _ATTACK_EVERY == 0:
-                yield _attack(f"{name}-{number}")
-            else:
-                yield line
-        name = f"{name}+"
+    """Yield records that no other way sends, as JSON lines, without end.
+
+    They are those of the benign day over and over, now and with identifiers of their own: what most
+    of a company's events are. Every thousandth stops a trail.
+    """
+    source = WAYS[name].source
+    uid_field, time_field = _FIELDS[source]
+    halves = [recorded.split(record, uid_field, time_field) for record in _benign_day(source)]
+    is_trail = source == "aws.cloudtrail"
+    for number in count():
+        if is_trail and number % _ATTACK_EVERY == _ATTACK_EVERY - 1:
+            yield _attack(f"{name}-{number}")
+            continue
+        before, middle, after = halves[number % len(halves)]
+        uid = recorded.uuid(number, name).encode()
+        moment = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ").encode()
+        yield b"".join((before, uid, middle, moment, after, b"\n"))
+
+
+def _benign_day(source: str) -> Iterator[dict[str, object]]:
+    from tocsin.collect import demo_story
+    from tocsin.run import content
+
+    folder = content.drill_folder()
+    company = content.read_text(folder / "company.yaml")
+    text = content.read_text(folder / "benign_day.yaml")
+    story = demo_story.load_story(text, "benign_day.yaml", company)
+    for record in story.told(source, datetime.now(UTC)):
+        # A later stage has a time of its own, which would tell the age of the event.
+        yield {key: value for key, value in record.items() if key != "requestReceivedTimestamp"}
 
 
 def _attack(name: str) -> bytes:
-    made = attack(name, datetime.now(UTC), f"trail-of-the-load-test-{name}")
+    made = attack(name, datetime.now(UTC), f"{_TRAIL}-{name}")
     return json.dumps(made).encode() + b"\n"
-
-
-def _audit_events() -> Iterator[bytes]:
-    from tocsin.run.wiring import load_mapping
-
-    example = dict(load_mapping("kubernetes.audit").example)
-    number = 0
-    while True:
-        number += 1
-        now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
-        made = example | {
-            "auditID": f"00000000-0000-4000-8000-{number:012}",
-            "requestReceivedTimestamp": now,
-            "stageTimestamp": now,
-        }
-        yield json.dumps(made).encode()
 
 
 class _Memory(threading.Thread):
