@@ -173,7 +173,7 @@ def _statement(unsorted: Path, stays: Path | None) -> str:
             f" AND old.uid NOT IN (SELECT uid FROM read_parquet({literal(str(unsorted))}))"
             " AND old.valid_until > (now() AT TIME ZONE 'UTC')"
         )
-    return f"SELECT * FROM ({fresh}) ORDER BY key, uid"
+    return f"SELECT * FROM ({fresh}) ORDER BY key, uid, valid_until DESC, confidence DESC"
 
 
 def _sorted(
