@@ -92,6 +92,56 @@ def test_probes_of_shippers_are_answered(basic):
     assert basic.ingest.put_pipeline(id="logs", processors=[])["acknowledged"]
 
 
+def test_what_shippers_set_up_before_they_ship_is_agreed_to(basic):
+    streams = basic.indices.create_data_stream(name="cloudtrail-default")
+    index = basic.indices.create(index="cloudtrail-000001")
+
+    assert streams["acknowledged"]
+    assert index["index"] == "cloudtrail-000001"
+    assert basic.indices.exists(index="cloudtrail-1")
+    assert not basic.indices.exists(index="unknown")
+    assert basic.indices.exists_index_template(name="logs")
+    assert basic.indices.exists_alias(name="logs")
+    assert basic.xpack.info()["features"]["ilm"] == {"available": True, "enabled": True}
+    assert basic.cluster.health(index="cloudtrail-1")["status"] == "green"
+    assert basic.indices.refresh(index="cloudtrail-1")["_shards"]["failed"] == 0
+
+
+def test_the_handshake_of_beats_is_answered_at_every_step(counter):
+    steps = [
+        ("HEAD", "/"),
+        ("GET", "/"),
+        ("GET", "/_license?human=false"),
+        ("GET", "/_cluster/health"),
+        ("GET", "/_ilm/policy/filebeat"),
+        ("PUT", "/_ilm/policy/filebeat"),
+        ("HEAD", "/_index_template/filebeat-8.19.0"),
+        ("PUT", "/_index_template/filebeat-8.19.0"),
+        ("HEAD", "/_template/filebeat"),
+        ("PUT", "/_component_template/logs"),
+        ("PUT", "/_data_stream/filebeat-8.19.0"),
+        ("GET", "/_ingest/pipeline"),
+        ("PUT", "/_ingest/pipeline/filebeat-8.19.0-aws-cloudtrail-pipeline"),
+        ("GET", "/_alias/filebeat"),
+        ("PUT", "/%3Cfilebeat-000001%3E"),
+    ]
+    with (
+        listening(counter, Receiver(ElasticsearchSettings((feed(kind=ElasticsearchFeed),)))) as url,
+        client(url) as web,
+    ):
+        answers = {
+            step: web.request(*step, headers=bearer() | {"Content-Type": "application/json"})
+            for step in steps
+        }
+        closed = {step: web.request(*step) for step in steps}
+
+    assert {step: answer.status_code for step, answer in answers.items()} == dict.fromkeys(
+        steps, 200
+    )
+    assert {answer.headers["X-Elastic-Product"] for answer in answers.values()} == {"Elasticsearch"}
+    assert {answer.status_code for answer in closed.values()} == {401}
+
+
 def test_the_index_chooses_the_feed(basic, counter):
     helpers.bulk(basic, [*actions(EVENTS[:2]), *actions(EVENTS[2:3], _index="k8s-audit")])
 

@@ -39,6 +39,8 @@ _IGNORED = (
     "_template",
     "_ilm/policy",
     "_ingest/pipeline",
+    "_data_stream",
+    "_alias",
 )
 
 Answer = Callable[[Request], Awaitable[Response]]
@@ -80,18 +82,27 @@ class Elasticsearch:
         """Return the addresses of a cluster that a shipper uses."""
         desk = _Desk(self._settings, intake)
         probes = [
-            Route(f"/{name}/{{rest:path}}", desk.answer(desk.ignore), methods=_ANY)
+            Route(path, desk.answer(desk.ignore), methods=_ANY)
             for name in _IGNORED
+            for path in (f"/{name}", f"/{name}/{{rest:path}}")
+        ]
+        questions = [
+            ("/", desk.about),
+            ("/_license", desk.license),
+            ("/_xpack", desk.features),
+            ("/_cluster/health", desk.health),
+            ("/_cluster/health/{index}", desk.health),
         ]
         writes = [("/_bulk", desk.bulk), ("/{index}/_bulk", desk.bulk)]
         singles = ["/{index}/_doc", "/{index}/_doc/{uid}", "/{index}/_create/{uid}"]
         return [
-            Route("/", desk.answer(desk.about), methods=["GET"]),
-            Route("/_license", desk.answer(desk.license), methods=["GET"]),
-            Route("/_cluster/health", desk.answer(desk.health), methods=["GET"]),
+            *(Route(path, desk.answer(answer), methods=["GET"]) for path, answer in questions),
             *probes,
+            Route("/{index}/_refresh", desk.answer(desk.refresh), methods=["GET", "POST"]),
             *(Route(path, desk.answer(write), methods=_WRITE) for path, write in writes),
             *(Route(path, desk.answer(desk.single), methods=_WRITE) for path in singles),
+            # Last: names of indices look like the addresses above.
+            Route("/{index}", desk.answer(desk.create), methods=["PUT", "HEAD"]),
         ]
 
 
@@ -182,6 +193,22 @@ class _Desk:
     async def license(self, request: Request, allowed: tuple[ElasticsearchFeed, ...]) -> Response:
         license_ = {"status": "active", "uid": "tocsin", "type": "basic", "mode": "basic"}
         return JSONResponse({"license": license_})
+
+    async def features(self, request: Request, allowed: tuple[ElasticsearchFeed, ...]) -> Response:
+        """Say that there are lifecycles: some shippers do not start without."""
+        lifecycles = {"available": True, "enabled": True}
+        license_ = {"uid": "tocsin", "type": "basic", "mode": "basic", "status": "active"}
+        return JSONResponse({"license": license_, "features": {"ilm": lifecycles}})
+
+    async def create(self, request: Request, allowed: tuple[ElasticsearchFeed, ...]) -> Response:
+        """Agree that there is the index, if a feed of the token takes its documents."""
+        index = request.path_params["index"]
+        if _feed_of(index, allowed) is None:
+            raise Refusal(404, f"no feed of this token takes index [{index}]")
+        return JSONResponse({"acknowledged": True, "shards_acknowledged": True, "index": index})
+
+    async def refresh(self, request: Request, allowed: tuple[ElasticsearchFeed, ...]) -> Response:
+        return JSONResponse({"_shards": {"total": 1, "successful": 1, "failed": 0}})
 
     async def health(self, request: Request, allowed: tuple[ElasticsearchFeed, ...]) -> Response:
         return JSONResponse({"cluster_name": "tocsin", "status": "green", "number_of_nodes": 1})
@@ -316,6 +343,7 @@ def _error(status: int, kind: str, reason: str) -> dict[str, object]:
 _KINDS = {
     400: "illegal_argument_exception",
     401: "security_exception",
+    404: "index_not_found_exception",
     429: "es_rejected_execution_exception",
     503: "unavailable_shards_exception",
 }
