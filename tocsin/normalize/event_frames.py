@@ -97,11 +97,12 @@ def _extension(text: str) -> dict[str, str]:
         matches.append(match)
         if len(matches) >= _MOST_VALUES:
             break
-    ends = [match.start() for match in matches[1:]] + [len(text)]
-    return {
-        match[1]: _unescaped(text[match.end() : end].rstrip(" "))
-        for match, end in zip(matches, ends, strict=True)
-    }
+    found: dict[str, str] = {}
+    end = len(text)
+    for match in reversed(matches):
+        found[match[1]] = _unescaped(text[match.end() : end].rstrip(" "))
+        end = match.start()
+    return dict(reversed(found.items()))
 
 
 def _unescaped(value: str) -> str:

@@ -19,7 +19,9 @@ _HEAD = re.compile(
     r"msg=audit\(([^():]{1,20}(?::\d\d:[\d.]{2,9})?):(\d{1,20})\) ?:\s?"
 )
 _KEY = re.compile(rb"(?:node=\S{1,255} )?type=\S{1,64} (msg=audit\([^)]{1,64}\))")
-_PAIR = re.compile(r"([A-Za-z][\w-]{0,63})=(\"[^\"]*\"|'[^']*'|[^\s'\"]\S*|)")
+_PAIR = re.compile(
+    r"(?<![\w-])([A-Za-z][\w-]{0,63}(?:\[\d{1,4}\])?)=(\"[^\"]*\"|'[^']*'|[^\s'\"]\S*|)"
+)
 _HEXADECIMAL = re.compile(r"(?:[0-9A-F]{2}){2,}\Z")
 _DAY = re.compile(r"(\d\d)/(\d\d)/(\d{4}|\d\d) (\d\d:\d\d:\d\d(?:\.\d{1,6})?)\Z")
 _ENRICHED = "\x1d"
