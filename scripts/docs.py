@@ -24,7 +24,7 @@ from tocsin.ocsf.classes import severities
 from tocsin.run import content
 from tocsin.serve.cli.app import app
 from tocsin.serve.cli.options import PERMISSIONS
-from tocsin.settings import json_schema, reference_markdown
+from tocsin.settings import feeds, json_schema, reference_markdown
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -287,9 +287,9 @@ def extension_points_page() -> str:
         "",
         "A plug is one file with exactly one public class, whose constructor takes its own frozen",
         "settings dataclass. It is found by its name: as a file of the package below, or as an",
-        "entry point of another installed package. Nothing registers itself. Feeds use a source of",
-        "another package by `kind: plugin`; receivers and notifiers of other packages cannot be",
-        "named in the settings yet.",
+        "entry point of another installed package. Nothing registers itself. The name of a source",
+        "or receiver is the `kind` of a feed, and its settings are the keys of that feed.",
+        "Notifiers of other packages cannot be named in the settings yet.",
         "",
         "Content is added as a file too: a [mapping](../guides/add-a-source.md) in",
         "`content/mappings`, a [rule](../guides/add-a-rule.md) in `content/rules` or in a folder",
@@ -318,6 +318,13 @@ def _plug(package: str, name: str) -> Iterator[str]:
     yield ""
     yield _paragraphs(inspect.getdoc(importlib.import_module(f"{package}.{name}")) or "")
     yield ""
+    if hasattr(plug, "guarantee"):
+        yield f"Guarantee: *{plug.guarantee}*."
+        yield ""
+    for each in feeds.kind_names(installed=False):
+        if each != "plugin" and feeds.feed_kind(each).plug is plug:
+            yield f"Keys of [`kind: {each}`](settings.md#feeds-of-kind-{each})."
+            return
     yield from _table(
         ("setting", "default", "meaning"),
         [
