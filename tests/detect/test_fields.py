@@ -1,12 +1,24 @@
 """Which form of an event a path is read from is decided by the rule, not by the event."""
 
+from datetime import datetime
+
 import pyarrow as pa
 import pytest
 
 from tests.detect.rules import HEAD, matches
 from tests.detect.tables import event_table
+from tocsin.conditions import lookup, text_of
 from tocsin.detect.fields import Columns, Event, EventReader, Row
 
+SCHEMA = pa.schema(
+    [
+        ("a", pa.struct({"b": pa.string(), "c": pa.int64(), "d": pa.struct({"e": pa.bool_()})})),
+        ("n", pa.float64()),
+        ("t", pa.timestamp("us")),
+        ("l", pa.list_(pa.struct({"x": pa.string()}))),
+        ("w", pa.struct({"x.y": pa.string()})),
+    ]
+)
 ALICE = {
     "userIdentity": {"arn": "arn:aws:iam::111122223333:user/alice"},
     "eventName": "StopLogging",
@@ -79,3 +91,21 @@ def test_columns_are_read_once_and_only_when_asked():
 
     assert columns.value("nothing", 0) is None
     assert columns.value("api", 1) == {"operation": "StopLogging"}
+
+
+@pytest.mark.parametrize(
+    "path", ["a.b", "a.c", "a.d.e", "n", "t", "a", "l", "l.x", "none", "a.none", "n.b", "w.x.y"]
+)
+def test_the_first_text_at_a_path_is_that_of_a_look_up(path):
+    # `w` has a field whose name holds a dot.
+    rows = [
+        {"a": {"b": "", "c": 7, "d": {"e": True}}, "n": 1.5, "l": [{"x": None}, {"x": "y"}]},
+        {"a": {"b": "text", "c": None, "d": None}, "t": datetime(2026, 11, 1), "l": []},
+        {"a": None, "n": None, "l": None, "w": {"x.y": "z"}},
+    ]
+    columns = Columns(pa.Table.from_pylist(rows, SCHEMA))
+
+    for place in range(len(rows)):
+        one = Row(columns, place)
+        texts = [text_of(value) for value in lookup(one, path)]
+        assert one.first_text(path) == next(filter(None, texts), "")

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from tests.store.tables import NOON, event, finding, match, store_events, uid
@@ -126,7 +127,9 @@ def test_an_event_stored_by_an_older_tocsin_has_the_title_of_its_finding(
     ],
 )
 def test_a_deed_is_named_by_its_operation(row: dict[str, Any], told: str) -> None:
-    assert matches.deed(row).operation == told
+    [deed] = matches.deeds(pa.Table.from_pylist([{"event_uid": "evt_1", **row}]))
+
+    assert deed.operation == told
 
 
 @pytest.mark.parametrize(

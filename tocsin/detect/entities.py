@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 
 from tocsin.conditions import lookup, text_of
-from tocsin.detect.fields import Event, EventReader
+from tocsin.detect.fields import Event, EventReader, Row
 from tocsin.detect.rules import EntityPath
 from tocsin.ocsf import Entity
 
@@ -66,7 +66,7 @@ def _own_entity(event: Event) -> Entity:
     address = _first(event.row, "src_endpoint.ip")
     if address:
         return Entity("address", address, address)
-    account = event.once(_account)
+    account = event.once(account_in)
     if account:
         return Entity("account", account, account)
     return Entity("source", _first(event.row, "source") or "unknown")
@@ -98,7 +98,8 @@ def _actor(event: Event) -> Entity | None:
     return actor_of(event.row)
 
 
-def _account(event: Event) -> str | None:
+def account_in(event: Event) -> str | None:
+    """Return the account of an event, for `Event.once`."""
     return account_of(event.row)
 
 
@@ -111,7 +112,7 @@ def entities_at(event: Event, paths: Sequence[EntityPath], reader: EventReader) 
     """Return the entities that the paths name, in order."""
     if not paths:
         return []
-    account = event.once(_account) or ""
+    account = event.once(account_in) or ""
     found = []
     for path in paths:
         for value in reader.values(path.path)(event):
@@ -182,6 +183,11 @@ def _named(row: Mapping[str, object], path: str) -> str:
 
 def _first(row: Mapping[str, object], *paths: str) -> str:
     """Return the first value of the first path that has one, as text; empty where none has."""
+    if type(row) is Row:
+        for path in paths:
+            if found := row.first_text(path):
+                return found[:_MAX_CHARACTERS]
+        return ""
     for path in paths:
         for value in _values(row, path):
             text = text_of(value)

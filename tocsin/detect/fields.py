@@ -15,8 +15,9 @@ from functools import cached_property
 from typing import TypeVar, cast
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from tocsin.conditions import PlainReader
+from tocsin.conditions import PlainReader, lookup, text_of
 
 _Made = TypeVar("_Made")
 
@@ -32,6 +33,7 @@ SHARED_ROOTS = frozenset(
 
 _OCSF_PREFIX = "ocsf."
 _PLAIN = PlainReader()
+_NESTED = (dict, list)
 
 
 class Row(Mapping[str, object]):
@@ -54,6 +56,10 @@ class Row(Mapping[str, object]):
         value = self._columns.value(key, self._index)
         return default if value is None else value
 
+    def first_text(self, path: str) -> str:
+        """Return the first value at an OCSF path as text; empty where there is none."""
+        return self._columns.first_text(path, self._index)
+
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and self._columns.value(name, self._index) is not None
 
@@ -70,6 +76,7 @@ class Columns:
     def __init__(self, events: pa.Table) -> None:
         self._events = events
         self._read: dict[str, list[object]] = {}
+        self._texts: dict[str, list[str]] = {}
 
     @cached_property
     def names(self) -> frozenset[str]:
@@ -82,9 +89,50 @@ class Columns:
         if column is None:
             if name not in self.names:
                 return None
-            column = [_pruned(value) for value in self._events.column(name).to_pylist()]
+            array = self._events.column(name)
+            column = array.to_pylist()
+            if pa.types.is_nested(array.type):
+                column = [_pruned(value) for value in column]
             self._read[name] = column
         return column[index]
+
+    def first_text(self, path: str, index: int) -> str:
+        """Return the first value at a path that is no empty text, as text; empty for none.
+
+        A path that leads through no list is read without making objects of the rows.
+        """
+        texts = self._texts.get(path)
+        if texts is None:
+            texts = self._texts[path] = self._texts_at(path)
+        return texts[index]
+
+    def _texts_at(self, path: str) -> list[str]:
+        leaf = leaf_at(self._events, path)
+        if leaf is None:
+            rows = (Row(self, index) for index in range(self._events.num_rows))
+            return [next(filter(None, map(text_of, lookup(row, path))), "") for row in rows]
+        return [text_of(value) or "" for value in leaf.to_pylist()]
+
+
+def leaf_at(events: pa.Table, path: str) -> pa.Array | None:
+    """Return the values at a path, null where there are none; `None` where it is not so simple.
+
+    It is not where the path leads through a list or to an object, or a name holds a dot.
+    """
+    segments = path.split(".")
+    if any("." in name for name in events.column_names):
+        return None
+    if segments[0] not in events.column_names:
+        return pa.nulls(events.num_rows)
+    array = events.column(segments[0]).combine_chunks()
+    for segment in segments[1:]:
+        names = [each.name for each in array.type] if pa.types.is_struct(array.type) else []
+        if not names or any("." in name for name in names):
+            return None
+        if segment not in names:
+            return pa.nulls(events.num_rows)
+        array = pc.struct_field(array, segment)
+    return None if pa.types.is_nested(array.type) else array
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,10 +206,19 @@ class EventReader:
 
 
 def _pruned(value: object) -> object:
-    """Return the value without nulls and empty objects: in OCSF an absent attribute is no null."""
-    if isinstance(value, dict):
-        kept = {key: _pruned(inner) for key, inner in value.items()}
-        return {key: inner for key, inner in kept.items() if inner is not None} or None
-    if isinstance(value, list):
+    """Return the value without nulls and empty objects: in OCSF an absent attribute is no null.
+
+    Values are those that Arrow makes: objects and lists are of no other types.
+    """
+    if type(value) is dict:
+        kept = {}
+        for key, inner in value.items():
+            if inner is None:
+                continue
+            pruned = _pruned(inner) if type(inner) in _NESTED else inner
+            if pruned is not None:
+                kept[key] = pruned
+        return kept or None
+    if type(value) is list:
         return [_pruned(inner) for inner in value]
     return value

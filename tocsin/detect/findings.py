@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from tocsin.conditions import text_of
-from tocsin.detect.entities import account_of, entity_of, links_of
+from tocsin.detect.entities import account_in, entity_of, links_of
 from tocsin.detect.fields import Event
 from tocsin.detect.rule_set import BoundRule
 from tocsin.detect.rules import SEVERITIES, Rule
@@ -70,8 +70,9 @@ class _Sighting:
     period_start: datetime
 
     @property
-    def finding_uid(self) -> str:
-        return derive("fnd", self.rule.uid, self.dedup_key, self.period_start.isoformat())
+    def group(self) -> tuple[str, str, datetime]:
+        """What decides the finding."""
+        return self.rule.uid, self.dedup_key, self.period_start
 
     @property
     def counted(self) -> Counted:
@@ -97,12 +98,7 @@ def conclude(
         alert_age: findings whose last event is older are no alerts.
         is_merging: see `RuleSet`.
     """
-    groups: dict[tuple[str, str], list[_Sighting]] = {}
-    for hit in hits:
-        sighting = _sighting(hit)
-        is_alone = not is_merging and sighting.rule.threshold <= 1
-        key = sighting.finding_uid, sighting.event_uid if is_alone else ""
-        groups.setdefault(key, []).append(sighting)
+    groups = _grouped(hits, is_merging=is_merging)
     if not groups:
         return Concluded([], [], [], windows)
     matches: list[dict[str, object]] = []
@@ -120,6 +116,20 @@ def conclude(
             findings.append(_finding_row(uid, group, counted, now - alert_age))
     after, lost = windows.after(changed, now)
     return Concluded(matches, findings, _lost_rows(lost), after)
+
+
+def _grouped(hits: Iterable[Hit], *, is_merging: bool) -> dict[tuple[str, str], list[_Sighting]]:
+    """Return what was sighted by finding, and by event where each is a finding of its own."""
+    together: dict[tuple[tuple[str, str, datetime], str], list[_Sighting]] = {}
+    for hit in hits:
+        sighting = _sighting(hit)
+        is_alone = not is_merging and sighting.rule.threshold <= 1
+        key = sighting.group, sighting.event_uid if is_alone else ""
+        together.setdefault(key, []).append(sighting)
+    return {
+        (derive("fnd", rule_uid, dedup_key, start.isoformat()), event_uid): group
+        for ((rule_uid, dedup_key, start), event_uid), group in together.items()
+    }
 
 
 def _lost_rows(lost: int) -> list[dict[str, object]]:
@@ -140,7 +150,7 @@ def _sighting(hit: Hit) -> _Sighting:
         source=str(event.row["source"]),
         entity=entity,
         links=links_of(event, entity, rule.links, reader),
-        account=account_of(event.row),
+        account=event.once(account_in),
         dedup_key=_dedup_key(hit, entity),
         period_start=_EPOCH + ((time - _EPOCH) // rule.period) * rule.period,
     )

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
@@ -20,11 +19,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.sqlite import Insert, insert
 
-from tocsin import conditions
 from tocsin.ocsf import Scope, from_rows, schemas
 from tocsin.store import cursors, documents
 from tocsin.store import matches as matched
 from tocsin.store.database import Database, add_new
+from tocsin.store.leaves import chosen, texts_at
 from tocsin.store.moments import MICROSECOND, from_microseconds, without_zones
 from tocsin.store.questions import FindingFilter, Page
 from tocsin.store.tables import (
@@ -293,12 +292,14 @@ def _record_namespaces(
     connection: Connection, rows: builtins.list[dict[str, Any]], events: pa.Table
 ) -> None:
     wanted = {uid for row in rows for uid in row["event_uids"]}
-    names = {path.split(".", 1)[0] for path in NAMESPACE_PATHS} & set(events.schema.names)
-    if not wanted or not names:
+    if not wanted:
         return
-    chosen = pc.is_in(events.column("event_uid"), pa.array(sorted(wanted), pa.string()))
-    matched = events.select(["event_uid", *sorted(names)]).filter(chosen).to_pylist()
-    namespaces = {event["event_uid"]: _namespaces(event) for event in matched}
+    seen = chosen(events, wanted, NAMESPACE_PATHS)
+    named = seen.column("event_uid").to_pylist()
+    namespaces: dict[str, set[str]] = {}
+    for path in NAMESPACE_PATHS:
+        for place, namespace in texts_at(seen, path):
+            namespaces.setdefault(named[place], set()).add(namespace)
     pairs = {
         (row["uid"], namespace)
         for row in rows
@@ -306,11 +307,6 @@ def _record_namespaces(
         for namespace in namespaces.get(uid, ())
     }
     add_new(connection, "finding_namespaces", sorted(pairs))
-
-
-def _namespaces(event: Mapping[str, Any]) -> set[str]:
-    found = (value for path in NAMESPACE_PATHS for value in conditions.lookup(event, path))
-    return {value for value in found if isinstance(value, str) and value}
 
 
 def _filters(which: FindingFilter) -> builtins.list[ColumnElement[bool]]:

@@ -5,16 +5,14 @@ for each of them.
 """
 
 import builtins
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from sqlalchemy import Connection
 
-from tocsin import conditions
 from tocsin.ocsf import from_rows, schemas
 from tocsin.store.database import add_new, raw
+from tocsin.store.leaves import chosen, first_texts
 from tocsin.store.moments import to_microseconds
 from tocsin.store.tables import MATCHES
 
@@ -98,39 +96,29 @@ def unknown(
     return from_rows(kept, schemas.FINDINGS), from_rows(fresh, schemas.MATCHES)
 
 
-def deed(event: Mapping[str, Any]) -> Deed:
-    """Return what one row of an events table did."""
-    operation = _first(event, OPERATION)
+def deeds(events: pa.Table) -> builtins.list[Deed]:
+    """Return what each row of an events table did."""
+    words = (first_texts(events, paths) for paths in (OPERATION, OBJECT, STATUS, ACTOR, ADDRESS))
+    return [_deed(*each) for each in zip(*words, strict=True)]
+
+
+def _deed(operation: str, about: str, status: str, actor: str, address: str) -> Deed:
+    operation = operation[:LONGEST]
     # A bare verb, as Kubernetes has them, says nothing without what it was done to.
-    about = _first(event, OBJECT) if operation.islower() and operation.isalpha() else ""
-    return Deed(
-        f"{operation} {about}".strip()[:LONGEST],
-        _first(event, STATUS),
-        _first(event, ACTOR),
-        _first(event, ADDRESS),
-    )
+    if operation.islower() and operation.isalpha():
+        operation = f"{operation} {about[:LONGEST]}".strip()[:LONGEST]
+    return Deed(operation.strip(), status[:LONGEST], actor[:LONGEST], address[:LONGEST])
 
 
 def _deeds(events: pa.Table, wanted: set[str]) -> dict[str, Deed]:
     if not wanted:
         return {}
-    paths = (*OPERATION, *OBJECT, *STATUS, *ACTOR, *ADDRESS)
-    names = {path.split(".", 1)[0] for path in paths} & set(events.schema.names)
-    chosen = pc.is_in(events.column("event_uid"), pa.array(sorted(wanted), pa.string()))
     # The rules have left few of thousands.
-    matched = events.select(["event_uid", *sorted(names)]).filter(chosen).to_pylist()
-    return {row["event_uid"]: deed(row) for row in matched}
+    matched = chosen(events, wanted, (*OPERATION, *OBJECT, *STATUS, *ACTOR, *ADDRESS))
+    return dict(zip(matched.column("event_uid").to_pylist(), deeds(matched), strict=True))
 
 
 def _is_stored(connection: Connection, finding: str, event: str) -> bool:
     # Asked for each match: to make a statement of SQLAlchemy costs twenty times the answer.
     asked = raw(connection).execute(_IS_STORED, (finding, event))
     return asked.fetchone() is not None
-
-
-def _first(event: Mapping[str, Any], paths: tuple[str, ...]) -> str:
-    for path in paths:
-        for value in conditions.lookup(event, path):
-            if isinstance(value, str) and value:
-                return value[:LONGEST]
-    return ""

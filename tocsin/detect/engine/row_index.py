@@ -7,7 +7,6 @@ for some rule are named. So a rule that is written for all clouds costs no readi
 from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from tocsin.conditions import lookup
 from tocsin.conditions.tree import Keyword, leaves_of, paths_of
@@ -16,7 +15,7 @@ from tocsin.detect.engine.heads import can_decode
 from tocsin.detect.engine.memory import Allowance
 from tocsin.detect.engine.shape import Necessary
 from tocsin.detect.engine.witnesses import ANYWHERE, Witness, Witnesses, witnesses_of
-from tocsin.detect.fields import Columns, Row
+from tocsin.detect.fields import Columns, Row, leaf_at
 
 _FOR_VALUES = 2_000_000
 _PREFIX = "ocsf."
@@ -89,7 +88,7 @@ def _is_of_rows(rule: Necessary) -> bool:
 
 
 def _named(events: pa.Table, path: str, index: FieldIndex) -> Iterator[tuple[int, Sequence[int]]]:
-    values = _column(events, path.split("."))
+    values = leaf_at(events, path)
     if values is None:
         columns = Columns(events)
         for place in range(events.num_rows):
@@ -106,20 +105,3 @@ def _named(events: pa.Table, path: str, index: FieldIndex) -> Iterator[tuple[int
         for place, code in enumerate(encoded.indices.to_pylist()):
             if code in of_code:
                 yield place, of_code[code]
-
-
-def _column(events: pa.Table, segments: list[str]) -> pa.Array | None:
-    """Return the values at a path, null where there are none; `None` where it is not so simple."""
-    if any("." in name for name in events.column_names):
-        return None
-    if segments[0] not in events.column_names:
-        return pa.nulls(events.num_rows)
-    array = events.column(segments[0]).combine_chunks()
-    for segment in segments[1:]:
-        names = [each.name for each in array.type] if pa.types.is_struct(array.type) else []
-        if not names or any("." in name for name in names):
-            return None
-        if segment not in names:
-            return pa.nulls(events.num_rows)
-        array = pc.struct_field(array, segment)
-    return None if pa.types.is_nested(array.type) else array
