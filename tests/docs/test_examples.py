@@ -3,15 +3,20 @@
 import ast
 import json
 import re
+import sys
 from collections import defaultdict
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import yaml
 
 from tests.docs.pages import PROJECT, Block, blocks
-from tocsin import normalize
+from tocsin import normalize, plugins
 from tocsin.ocsf.output import event_json
+from tocsin.ocsf.reading import LineReader
 from tocsin.run import RuleChoice, content, rule_work
 from tocsin.serve.cli.validation import ocsf_problems
 from tocsin.settings import load
@@ -106,13 +111,31 @@ def outcome(folder: Path) -> tuple[int, tuple[str, ...], list[str]]:
     return checked.loaded, tuple(map(str, checked.problems)), failed
 
 
+def reader_of(block: Block, name: str, options: Mapping[str, object]) -> LineReader:
+    """Return a reader that ships, or the one that the page shows above the mapping."""
+    shown = [each for each in blocks("python") if each.path == block.path]
+    for each in shown:
+        if each.line < block.line and "LineReader)" in each.text:
+            module = ModuleType(name)
+            sys.modules[name] = module
+            exec(each.text, vars(module))  # noqa: S102 - code of the guide
+            [plug] = [
+                value
+                for value in vars(module).values()
+                if isinstance(value, type)
+                and issubclass(value, LineReader)
+                and value.__module__ == name
+            ]
+            return plug(plugins.settings_of(plug, options))
+    return content.find_reader(name, options)
+
+
 @pytest.mark.parametrize("block", YAML["mapping"], ids=str)
 def test_mappings_load_and_keep_what_their_samples_say(block):
     macros = (PROJECT / "content" / "functions.sql").read_text("utf-8")
 
-    mapping = normalize.load_mapping(
-        block.text, str(block), macros, find_reader=content.find_reader
-    )
+    find_reader = partial(reader_of, block)
+    mapping = normalize.load_mapping(block.text, str(block), macros, find_reader=find_reader)
 
     assert mapping.samples
     assert normalize.check_samples(mapping) == ()
