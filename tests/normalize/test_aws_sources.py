@@ -19,7 +19,7 @@ FINDERS = (
     "aws.security_hub",
     "aws.ssm_patch",
 )
-LOGS = ("aws.elb", "aws.route53_resolver", "aws.s3_access", "aws.waf")
+LOGS = ("aws.elb", "aws.route53_resolver", "aws.s3_access", "aws.security_lake", "aws.waf")
 ODD = [None, -1.5, "odd: \u0000 \u202e {}", ["x", 7, None], {"a": {"b": 1}}]
 
 
