@@ -275,7 +275,7 @@ def test_damaged_gzip_is_a_reject_after_its_good_part(path, damage, reason):
         (b"\x28\xb5\x2f\xfd and so on", "unknown_format: zstd"),
         (b"\xfd7zXZ\x00 and so on", "unknown_format: xz"),
         (b"BZh91AY&SY and so on", "unknown_format: bzip2"),
-        (b"PAR1 and so on\n and so on", "unknown_format: Parquet"),
+        (b"PAR1 and so on\n and so on", "bad_parquet: "),
     ],
 )
 def test_formats_that_are_not_read_are_one_reject_that_says_so(path, content, reason):
