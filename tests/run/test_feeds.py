@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tocsin.errors import SettingsError
 from tocsin.run import feeds
 from tocsin.run.wiring import load_mappings
 from tocsin.settings import load
@@ -82,3 +83,18 @@ def test_a_source_of_another_package_that_waits_wakes_when_tocsin_stops(tmp_path
 @pytest.mark.usefixtures("installed")
 def test_a_source_of_another_package_that_never_waits_is_wired_too(tmp_path: Path):
     assert wired(tmp_path, "plain", threading.Event()).settings.feed == "mails"
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_source_of_another_package_is_a_kind_like_our_own(tmp_path: Path):
+    path = tmp_path / "tocsin.yaml"
+    text = "feeds: [{name: mails, kind: waiting, source: aws.cloudtrail, host: mail.example.org}]"
+    path.write_text(text)
+    settings = load(path, {"TOCSIN_DATA": str(tmp_path / "data")})
+
+    [found] = feeds.pulled(settings, load_mappings(), threading.Event())
+
+    assert (found.feed, found.source.settings.host) == ("mails", "mail.example.org")
+    path.write_text(text.replace("host", "hots"))
+    with pytest.raises(SettingsError, match="did you mean `host`"):
+        load(path, {"TOCSIN_DATA": str(tmp_path / "data")})
