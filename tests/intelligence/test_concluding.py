@@ -17,6 +17,9 @@ BAD = "203.0.113.7"
 OWN = "10.0.0.5"
 ENDPOINT = pa.struct([("ip", pa.string()), ("hostname", pa.string())])
 PRODUCT = pa.struct([("name", pa.string()), ("vendor_name", pa.string())])
+METADATA = pa.struct(
+    [("profiles", pa.list_(pa.string())), ("product", PRODUCT), ("version", pa.string())]
+)
 TABLE = pa.schema(
     [
         *((field.name, field.type) for field in schemas.EVENT_COLUMNS),
@@ -27,7 +30,7 @@ TABLE = pa.schema(
         ("actor", pa.struct([("user", pa.struct([("uid", pa.string())]))])),
         ("query", pa.struct([("hostname", pa.string())])),
         ("file", pa.struct([("hashes", pa.list_(pa.struct([("value", pa.string())])))])),
-        ("metadata", pa.struct([("profiles", pa.list_(pa.string())), ("product", PRODUCT)])),
+        ("metadata", METADATA),
     ]
 )
 
@@ -143,7 +146,8 @@ def test_events_say_what_is_said_of_them_and_others_do_not():
 
 
 def test_the_profile_is_named_where_it_is_used():
-    metadata = {"profiles": ["cloud"], "product": {"name": "Flows", "vendor_name": "Example"}}
+    product = {"name": "Flows", "vendor_name": "Example"}
+    metadata = {"profiles": ["cloud"], "product": product, "version": "1.8.0"}
     found = concluded(outbound(metadata=metadata), event(1, metadata=metadata))
     first, second = map(event_json, found.events.to_pylist())
 
