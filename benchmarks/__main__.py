@@ -9,13 +9,16 @@ import statistics
 import tempfile
 from pathlib import Path
 
-from benchmarks import measure, recorded
+from benchmarks import measure, normalize, recorded
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a tenth of the events")
-    parser.add_argument("--only", choices=("store", "latency", "search"), help="one part")
+    parser.add_argument(
+        "--only", choices=("store", "normalize", "latency", "search"), help="one part"
+    )
+    parser.add_argument("--source", help="of `normalize`: mappings whose names hold this")
     parser.add_argument("--folder", type=Path, help="where to work; needs 4 GiB")
     options = parser.parse_args()
     scale = 10 if options.quick else 1
@@ -23,6 +26,8 @@ def main() -> None:
     try:
         if options.only in (None, "store"):
             _store(folder, 1_000_000 // scale)
+        if options.only in (None, "normalize"):
+            _normalize(20_000 // scale, options.source)
         if options.only in (None, "latency"):
             _latency(folder, 60 // scale)
         if options.only in (None, "search"):
@@ -48,6 +53,12 @@ def _store(folder: Path, events: int) -> None:
         )
     lines.unlink()
     print(f"  median ratio {statistics.median(ratios):.0%} (target: at least 50 %)")
+
+
+def _normalize(records: int, source: str | None) -> None:
+    print(f"\neach mapping, {records:,} records (target: at least 50 % of from_json alone)")
+    for line in normalize.measure(records, source):
+        print(line)
 
 
 def _latency(folder: Path, seconds: int) -> None:
