@@ -6,9 +6,11 @@ from fastapi import Request
 
 from tocsin.serve.web.event_lines import (
     RAW_COLUMN,
+    Addition,
     EventLine,
     FieldValue,
     Row,
+    additions,
     fields,
     line,
     own_fields,
@@ -23,6 +25,7 @@ class OpenedEvent:
     """An event with all its fields and the record it was made from."""
 
     line: EventLine
+    added: list[Addition]
     fields: list[FieldValue]
     own: list[FieldValue]
     raw: str
@@ -41,4 +44,5 @@ def find_event(request: Request, uid: str) -> OpenedEvent | None:
 
 
 def _opened(row: Row) -> OpenedEvent:
-    return OpenedEvent(line(row), fields(row), own_fields(row), str(row.get(RAW_COLUMN) or ""))
+    raw = str(row.get(RAW_COLUMN) or "")
+    return OpenedEvent(line(row), additions(row), fields(row), own_fields(row), raw)

@@ -4,6 +4,7 @@ Events are wide and nested; a table shows the eight things that people look for 
 shows every field with its dotted OCSF path.
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -39,6 +40,17 @@ class FieldValue:
 
     path: str
     value: object
+
+
+@dataclass(frozen=True, slots=True)
+class Addition:
+    """Something that was added to a value of an event, and who says so."""
+
+    path: str
+    value: str
+    kind: str
+    told: str
+    provider: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +115,40 @@ def fields(row: Row) -> list[FieldValue]:
 def own_fields(row: Row) -> list[FieldValue]:
     """Return what Tocsin itself noted about the event."""
     return [FieldValue(name, row[name]) for name in OWN_COLUMNS if row.get(name) not in (None, [])]
+
+
+def additions(row: Row) -> list[Addition]:
+    """Return what was added to an event: places, networks, assets, people, indicators."""
+    return [
+        Addition(
+            path=str(each.get("name") or ""),
+            value=str(each.get("value") or ""),
+            kind=str(each.get("type") or ""),
+            told=_told(each.get("data")),
+            provider=str(each.get("provider") or ""),
+        )
+        for each in at(row, "enrichments")
+        if isinstance(each, Mapping)
+    ]
+
+
+def _told(data: object) -> str:
+    """Return a JSON object in a few words; other text as it is."""
+    try:
+        found = json.loads(data) if isinstance(data, str) else data
+    except ValueError:
+        return str(data)
+    if not isinstance(found, dict):
+        return "" if found is None else str(found)
+    return ", ".join(
+        name.replace("_", " ") if each is True else _words(each)
+        for name, each in found.items()
+        if each not in (None, "", [], False)
+    )
+
+
+def _words(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def at(row: object, path: str) -> Iterator[object]:
