@@ -5,14 +5,13 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from tocsin import plugins
-from tocsin.enrich import Asset, Knowledge, Note, Person, Place
+from tocsin.enrich import Asset, Knowledge, LookUp, Note, Person, Place
 from tocsin.ocsf.addresses import Ranges
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from tocsin.enrich.knowledge import LookUp
     from tocsin.settings import Settings
 
 _KINDS = "tocsin.collect.knowledge"
@@ -55,7 +54,7 @@ def problems(settings: "Settings") -> tuple[str, ...]:
 
 
 @cache
-def _folder(folder: "Path") -> "LookUp":
+def _folder(folder: "Path") -> LookUp:
     plug = plugins.find(_KINDS, "folder")
     made: LookUp = plug(plugins.settings_of(plug, {"folder": folder}))
     return made

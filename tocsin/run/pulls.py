@@ -80,7 +80,7 @@ def pull(
         except TocsinError as error:
             state = replace(store.indicators.state(feed.name), tried=now.timestamp())
             state = replace(state, problem=str(error))
-            log.warning("pull failed", extra={"feed": feed.name, "problem": str(error)})
+            log.info("pull failed", extra={"feed": feed.name, "problem": str(error)})
         store.indicators.keep(state)
     return state
 
