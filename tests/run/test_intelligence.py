@@ -8,12 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.normalize.ocsf_schema import problems
 from tests.run.batches import batch
 from tests.run.crank import NOW, call, real_tools, turned
 from tocsin.isolate import RuleWorker
 from tocsin.ocsf import EVERYTHING
+from tocsin.ocsf.output import event_json
 from tocsin.run import history, pulls
 from tocsin.run.history import History
+from tocsin.run.knowing import example_knowledge
 from tocsin.run.tools import Tools
 from tocsin.settings import load
 from tocsin.store import FindingFilter, Span, Store
@@ -146,3 +149,21 @@ def test_indicators_of_yesterday_say_nothing(world: tuple[Path, Tools], store: S
     turned(world[1], store, batch(call()))
 
     assert findings(store) == []
+
+
+def test_an_event_with_everything_that_is_added_is_valid(
+    world: tuple[Path, Tools], store: Store, pull: Pull
+):
+    pull("one", f"{BAD}\n", 0)
+    turned(replace(world[1], knowledge=example_knowledge()), store, batch(call()))
+
+    (row,) = store.events.search("", EVERYTHING, Span(), limit=10).rows.to_pylist()
+    event = event_json(row)
+    assert event["src_endpoint"]["location"]["country"] == "NL"  # type: ignore[index]  # an object
+    assert {each["type"] for each in row["enrichments"]} == {
+        "location",
+        "autonomous_system",
+        "anonymizer",
+        "intelligence",
+    }
+    assert problems(event) == []
