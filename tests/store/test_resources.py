@@ -65,7 +65,7 @@ def test_pages_follow_each_other(store: Store):
         store.resources.list(EVERYTHING, limit=2, type="pod", cursor=first)
 
 
-def test_filters(store: Store):
+def test_things_are_chosen_by_type_text_and_whether_they_are_gone(store: Store):
     put(
         store,
         observation(),

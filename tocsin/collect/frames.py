@@ -14,18 +14,17 @@ _BETWEEN = b"\r\n\0"
 
 
 class Cutter(Protocol):
-    """Cuts the bytes of one connection into messages.
-
-    Attributes:
-        held_bytes: of a message whose end has not come.
-        is_broken: whether no further message can be found; the connection is to be closed.
-    """
+    """Cuts the bytes of one connection into messages."""
 
     @property
-    def is_broken(self) -> bool: ...  # noqa: D102 - see the class
+    def is_broken(self) -> bool:
+        """Whether no further message can be found; the connection is to be closed."""
+        ...
 
     @property
-    def held_bytes(self) -> int: ...  # noqa: D102 - see the class
+    def held_bytes(self) -> int:
+        """Of a message whose end has not come."""
+        ...
 
     def take(self, block: bytes) -> Found:
         """Return what is complete after the next bytes."""
