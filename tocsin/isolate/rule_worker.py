@@ -7,6 +7,7 @@ guilty one is counted as failed. A rule that was guilty three times in a row, or
 hundred times in a row, is switched off until its text, or a helper, changes.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -126,6 +127,7 @@ class RuleWorker:
         self._records: dict[str, _Record] = {}
         self._trouble = ""
         self._surroundings = ""
+        self._packages: Sequence[str] = ()
         self._is_testing = False
 
     def __enter__(self) -> "RuleWorker":
@@ -168,9 +170,13 @@ class RuleWorker:
         return self._running().protections
 
     def provide(self, surroundings: str) -> None:
-        """Give rules the helpers and data models of their folder; see `detect.parse_rules`."""
+        """Give rules the helpers and data models of their folder; see `detect.parse_rules`.
+
+        Its `packages` are imported before the worker is closed.
+        """
         if surroundings != self._surroundings:
             self._surroundings = surroundings
+            self._packages = json.loads(surroundings).get("packages", ()) if surroundings else ()
             self._records.clear()
             self.close()
 
@@ -356,7 +362,7 @@ class RuleWorker:
         numbers = (str(child_reads), str(child_writes), str(self._limits.memory_bytes))
         try:
             process = subprocess.Popen(
-                [sys.executable, "-I", "-B", str(_CHILD), *numbers],
+                [sys.executable, "-I", "-B", str(_CHILD), *numbers, *self._packages],
                 env={},
                 cwd="/",
                 stdin=subprocess.DEVNULL,

@@ -121,6 +121,7 @@ def main() -> None:
     """Lock in, then load and judge as the parent asks, until it closes its end."""
     channel = Channel(int(sys.argv[1]), int(sys.argv[2]))
     surroundings = rule_modules.Surroundings(execute)
+    surroundings.missing = import_packages(sys.argv[4:])
     channel.send(lock_in(memory_bytes=int(sys.argv[3])))
     sys.meta_path.append(surroundings)
     functions: dict[str, dict[str, Any]] = {}
@@ -147,6 +148,17 @@ def main() -> None:
 def with_alarm(seconds: float) -> None:
     """End this process after so long: only for when the parent is gone and nobody else would."""
     signal.setitimer(signal.ITIMER_REAL, seconds)
+
+
+def import_packages(names: list[str]) -> dict[str, str]:
+    """Import what the owner lets rules import; return why some of it cannot be, by name."""
+    missing = {}
+    for name in names:
+        try:
+            importlib.import_module(name)
+        except BaseException as error:  # noqa: B036 # code of others may raise anything
+            missing[name] = rule_words.reason(error)
+    return missing
 
 
 def lock_in(memory_bytes: int) -> list[bool]:

@@ -1,8 +1,10 @@
 """Wire the product together: content files become mappings and rules, settings become plugs."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -125,7 +127,29 @@ def parsed_rules(
         parsed = detect.parse_rules(texts, placeholders, shelf, pipelines)
     problems = (*parsed.problems, *unreadable)
     loaded = LoadedRules(parsed.rules, texts, problems, parsed.surroundings)
-    return loaded if settings is None else _adjusted(loaded, settings)
+    return loaded if settings is None else _adjusted(_with_packages(loaded, settings), settings)
+
+
+def _with_packages(loaded: LoadedRules, settings: "Settings") -> LoadedRules:
+    """Return the rules with the packages that the settings let Python rules import."""
+    names = settings.rules.packages
+    if not names or not loaded.surroundings:
+        return loaded
+    surroundings = json.loads(loaded.surroundings) | {"packages": names}
+    missing = tuple(
+        Problem(
+            Location("rules.packages"),
+            f"no package {name!r} is installed where Tocsin is; rules that import it fail",
+            is_warning=True,
+        )
+        for name in names
+        if find_spec(name.partition(".")[0]) is None
+    )
+    return replace(
+        loaded,
+        surroundings=json.dumps(surroundings, sort_keys=True),
+        problems=(*loaded.problems, *missing),
+    )
 
 
 def placeholders_of(settings: "Settings") -> Mapping[str, tuple[str, ...]]:

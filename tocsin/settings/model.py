@@ -33,6 +33,13 @@ Threads = Annotated[int, Field(ge=1, le=256)]
 Days = Annotated[int, Field(ge=1, le=36_500)]
 
 
+PackageName = Annotated[
+    str,
+    Matching(
+        r"[A-Za-z_]\w{0,99}(\.[A-Za-z_]\w{0,99}){0,8}",
+        "the name by which Python imports a package, such as dateutil",
+    ),
+]
 PlaceholderName = Annotated[
     str,
     Matching(
@@ -162,6 +169,9 @@ class Rules(Section):
     placeholders: dict[PlaceholderName, tuple[PlaceholderValue, ...]] = Field(default_factory=dict)
     """Values for `%name%` in rules (the modifier `expand`), by name; `*` and `?` are wildcards.
     The lists of `organization` are known to rules as `%organization.accounts%` and so on."""
+    packages: tuple[PackageName, ...] = ()
+    """Installed packages that Python rules may import, by the name of the import. They are imported
+    before the worker is closed, and so trusted as Tocsin itself is."""
 
 
 class Limits(Section):

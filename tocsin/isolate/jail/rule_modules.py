@@ -43,11 +43,13 @@ class Surroundings:
     Attributes:
         log_types: what each rule reads, by the rule's uid.
         filters: expressions that must hold before a rule is asked, by the rule's uid.
+        missing: why packages of the settings could not be imported, by name.
     """
 
     def __init__(self, execute: Execute) -> None:
         self.log_types: Mapping[str, Sequence[str]] = {}
         self.filters: Mapping[str, rule_expressions.Expression] = {}
+        self.missing: Mapping[str, str] = {}
         self._tables: dict[str, rule_tables.Table] = {}
         self._execute = execute
         self._texts: Mapping[str, str] = {}
@@ -89,7 +91,14 @@ class Surroundings:
         return event.with_models(tuple(self._models[n] for n in names if n in self._models))
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
-        """Find a helper by its name; called by `import`."""
+        """Find a helper by its name; called by `import`.
+
+        Raises:
+            ImportError: the settings name this package, and it could not be imported.
+        """
+        if name in self.missing:
+            message = f"the package {name} could not be imported: {self.missing[name]}"
+            raise ImportError(message, name=name)
         return ModuleSpec(name, self) if name in self._texts else None  # type: ignore[arg-type] # has what a loader needs
 
     def create_module(self, spec: ModuleSpec) -> None:
