@@ -131,7 +131,7 @@ def read_json(path: Path, name: str) -> object:
         if path.stat().st_size > MOST_JSON_BYTES:
             raise SourceError(f"{name} is larger than {MOST_JSON_BYTES >> 20} MiB")
         return msgspec.json.decode(path.read_bytes())
-    except (OSError, msgspec.MsgspecError, RecursionError) as error:
+    except (OSError, msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
         raise SourceError(f"{name} is no whole JSON ({error})") from None
 
 

@@ -29,7 +29,7 @@ def read_ranges(path: Path) -> list[Told]:
         if path.stat().st_size > _MOST_BYTES:
             raise SourceError(f"enrichment: {path.name} is larger than 64 MiB")
         content = msgspec.json.decode(path.read_bytes())
-    except (OSError, msgspec.MsgspecError, RecursionError) as error:
+    except (OSError, msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
         raise SourceError(f"enrichment: {path.name} cannot be read: {error}") from None
     read = _form(content)
     if read is None:

@@ -162,12 +162,22 @@ def _inner(document: bytes, path: str | None) -> list[bytes]:
     return next((records for records in found if records is not None), [document])
 
 
+class _Text(str):
+    """A text in which `json` finds no lines: each of its errors counts them from the beginning."""
+
+    def count(self, *arguments: object) -> int:
+        return 0
+
+    def rfind(self, *arguments: object) -> int:
+        return -1
+
+
 class _Salvage:
     """Walks through a damaged payload; text is latin-1, so that its indices are those of bytes."""
 
     def __init__(self, payload: bytes, path: str | None, found: Unwrapped) -> None:
         self._payload = payload
-        self._text = payload.decode("latin-1")
+        self._text = _Text(payload, "latin-1")
         self._found = found
         self._path = path
         key = "|".join(re.escape(place.keys[-1]) for place in places(path) if not place.is_object)

@@ -229,7 +229,7 @@ def _record(reading: Reading, found: Mapping[str, YamlValue], index: int) -> str
     if isinstance(value, str):
         try:
             value = msgspec.json.decode(value)
-        except (msgspec.DecodeError, RecursionError) as error:
+        except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
             raise reading.error(f"{key!r} is text that is not JSON", "Tests", index, key) from error
     return _json(reading.mapping(value, "Tests", index, key))
 

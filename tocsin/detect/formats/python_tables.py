@@ -129,7 +129,7 @@ def _json_lines(file: str, text: str) -> Iterator[tuple[int, Row]]:
             continue
         try:
             yield number, decoder.decode(line)
-        except (msgspec.DecodeError, RecursionError) as error:
+        except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
             message = "the line is no JSON object, as JSON lines must be"
             raise RuleError(message, Location(file, number)) from error
 
