@@ -32,6 +32,7 @@ LINES = {
     "load_balancer": b"2026-11-02T08:34:27.1Z lb 203.0.113.9:1 10.0.0.1:80 0.1 0.1 0.1 200 200 1 2"
     b' "GET http://example.org:80/ HTTP/1.1" "curl" - -',
     "vpc_flow": b"2 111122223333 eni-1 10.0.0.1 10.0.0.2 1 2 6 1 40 1 2 ACCEPT OK",
+    "wazuh": b"<132>Nov  2 08:30:00 w ossec: Alert Level: 5; Rule: 1 - x.; Location: (a) any->b; y",
     "zeek_tsv": b"a,b\t3",
 }
 

@@ -3,8 +3,8 @@
 Each place is a dotted path to a list. `detail{}` is the path to one object that is a record itself,
 as EventBridge wraps it, and `message.data()` the path to a text of JSON that is one, plain or in
 base64, as Pub/Sub does. `logEvents[message]` takes of each element of a list the text under that
-name, as CloudWatch Logs carries records; an element without it is a record as it stands. The
-first place that a payload has is taken.
+name, as CloudWatch Logs carries records, or the object, as `hits.hits[_source]` of a search; an
+element without it is a record as it stands. The first place that a payload has is taken.
 """
 
 import base64
@@ -98,4 +98,6 @@ def _opened(held: bytes) -> bytes:
 
 def _said(element: bytes, name: str) -> bytes:
     value = _below(element, name.split("."))
+    if value[:1] == b"{":
+        return value
     return _text(value).encode() if value[:1] == b'"' else element
