@@ -11,6 +11,7 @@ _COUNTED = re.compile(rb"([1-9][0-9]{0,8}) (?=<)")
 _MAYBE_COUNTED = re.compile(rb"[1-9][0-9]{0,8}(?: \Z|\Z)")
 _LINE_END = re.compile(rb"[\n\0]")
 _BETWEEN = b"\r\n\0"
+_DIGITS = b"123456789"
 
 
 class Cutter(Protocol):
@@ -128,6 +129,8 @@ class SyslogCutter:
                 at = self._take_line(data, at, found)
             elif data[at] in _BETWEEN:
                 at += 1
+            elif data[at] not in _DIGITS:
+                at = self._take_line(data, at, found)
             elif match := _COUNTED.match(data, at):
                 at = self._begin_counted(match, data, found)
             elif _MAYBE_COUNTED.match(data, at):
@@ -177,6 +180,13 @@ class SyslogCutter:
     def _take_line(self, data: bytes, at: int, found: Found) -> int:
         mark = _LINE_END.search(data, at)
         end = mark.end() if mark else len(data)
+        if mark and end - at <= MAX_RECORD_BYTES and not self._is_in_line():
+            # A whole line, as most are.
+            raw = data[at : mark.start()]
+            if raw.strip():
+                found.add(self._next, raw.rstrip(_BETWEEN))
+                self._next += 1
+            return end
         self._keep(self._lines.take(data[at:end]), found)
         return end
 
