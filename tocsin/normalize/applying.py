@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import blake2b
+from operator import is_
 from struct import Struct
 from typing import NamedTuple
 
@@ -134,12 +135,15 @@ class _Slice:
         self._records = records.combine_chunks()
         self._raws: list[bytes] = self._records.column("raw").to_pylist()
         self._read = self._read_texts()
+        # Whether no reader had anything to do: the raw text is what was read.
+        self._is_plain = self._read is None or all(map(is_, self._read.texts, self._raws))
         self._reasons: dict[int, str] = {}
         self._flags: dict[int, tuple[str, ...]] = {}
 
     def examined(self) -> list[int]:
         """Return the indices of records that may be parsed; note why others may not."""
         good = []
+        has_read = self._read is not None and not self._is_plain
         for index, text in enumerate(self._read.texts if self._read else self._raws):
             if isinstance(text, str):
                 self._reasons[index] = text
@@ -150,7 +154,7 @@ class _Slice:
                 self._reasons[index] = str(refusal)
                 continue
             good.append(index)
-            if self._read and not _is_utf8(self._raws[index]):
+            if has_read and not _is_utf8(self._raws[index]):
                 flags = (*flags, NOT_UTF8)
             if flags:
                 self._flags[index] = flags
@@ -166,9 +170,13 @@ class _Slice:
         self._raws = read.raws
         return read
 
+    def _is_plain_column(self) -> bool:
+        """Say whether the column of raw bytes holds what was read, without headers above it."""
+        return self._is_plain and not any(self._read.headers if self._read else ())
+
     def _texts(self, taken: pa.Table, good: list[int]) -> pa.Array:
         """Return the JSON texts of good records, whose rows are `taken`."""
-        if self._read is None:
+        if self._read is None or self._is_plain_column():
             return taken.column("raw").cast(pa.string())
         texts = self._read.texts
         return pa.array([texts[index] for index in good], pa.binary()).cast(pa.string())
@@ -263,6 +271,9 @@ class _Slice:
         """Return the raw text, and beside it the JSON of what was read where that is another."""
         if self._read is None:
             return {"raw_data": records.column("raw").cast(pa.string())}
+        if self._is_plain_column():
+            natives = pa.nulls(len(indices), pa.string())
+            return {"raw_data": records.column("raw").cast(pa.string()), "native": natives}
         raws, texts = self._raws, self._read.texts
         native = [None if texts[index] is raws[index] else texts[index] for index in indices]
         return {
@@ -289,19 +300,21 @@ class _Slice:
         source = self._mapping.source.encode()
         start.update(_LENGTH(len(source)) + source)
         raws, fresh = self._raws, start.copy
+        places = self._places() if not all(native) else []
         uids = []
         for index, name in zip(indices, native, strict=True):
-            own = (name or self._place(index)).encode()
+            own = (name or places[index]).encode()
             raw = raws[index]
             digest = fresh()
             digest.update(b"".join((_LENGTH(len(own)), own, _LENGTH(len(raw)), raw)))
             uids.append("evt_" + digest.hexdigest())
         return pa.array(uids, pa.string())
 
-    def _place(self, index: int) -> str:
+    def _places(self) -> list[str]:
         """Return what stands for the native identifier of a record that has none."""
-        record = self._records.slice(index, 1)
-        return f"{record.column('origin')[0].as_py()}#{record.column('position')[0].as_py()}"
+        origins = self._records.column("origin").to_pylist()
+        positions = self._records.column("position").to_pylist()
+        return [f"{origin}#{position}" for origin, position in zip(origins, positions, strict=True)]
 
     def _flag_lists(self, indices: Sequence[int], rows: pa.Table) -> pa.Array:
         has_time = rows.column("has time")
