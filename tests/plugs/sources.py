@@ -1,9 +1,9 @@
 """What the suite of sources must know of each plug: a small world of its own to read."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,35 +11,13 @@ import boto3
 
 from tests.collect.cloud import Cloud, announcement, records
 from tests.conftest import PROJECT
+from tests.plugs import pulled
+from tests.plugs.world import World, looks
 from tocsin.collect import Source
 from tocsin.collect.sources.cloudwatch_logs import CloudwatchLogs, CloudwatchLogsSettings
 from tocsin.collect.sources.demo import DemoSettings, DemoSource
 from tocsin.collect.sources.files import Files, FilesSettings
 from tocsin.collect.sources.s3 import S3
-
-
-@dataclass(frozen=True)
-class World:
-    """A world that holds records.
-
-    Attributes:
-        source: makes a new source that ends once it has read everything there is.
-        expected: what the world holds, in no particular order; `None` where only the source knows.
-        broken: makes a source of a world that is broken; `None` where nothing can break.
-        keeps_cursor: false where the other side keeps the place.
-        lapse: waits until what was given out and not acknowledged may come again.
-    """
-
-    source: Callable[[], Source]
-    expected: list[bytes] | None
-    broken: Callable[[], Source] | None
-    keeps_cursor: bool = True
-    lapse: Callable[[], None] = lambda: None
-
-
-def looks(count: int) -> Callable[[float], bool]:
-    left: Iterator[bool] = iter([False] * count)
-    return lambda seconds: next(left, True)
 
 
 def files(folder: Path, cloud: Callable[[], Cloud]) -> World:
@@ -156,10 +134,13 @@ def log_groups(folder: Path, cloud: Callable[[], Cloud]) -> World:
     return World(lambda: CloudwatchLogs(settings), expected, lambda: CloudwatchLogs(missing))
 
 
+__all__ = ["WORLDS", "World"]
+
 WORLDS: dict[str, dict[str, Callable[[Path, Callable[[], Cloud]], World]]] = {
     "cloudwatch_logs": {"log groups": log_groups},
     "demo": {"demo": demo},
     "files": {"files": files, "followed files": followed_files},
+    **pulled.WORLDS,
     "s3": {"listed objects": listed_objects, "announced objects": announced_objects},
 }
 """Plug → its worlds by name; a plug may read in more than one way."""
