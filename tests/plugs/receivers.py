@@ -44,5 +44,5 @@ CASES = {
     **pushed.CASES,
 }
 
-OWN_SUITES = {"gelf", "syslog"}
+OWN_SUITES = {"gelf", "netflow", "syslog"}
 """Receivers that take one message at a time, or none by HTTP: tests/collect/test_{name}.py."""
