@@ -128,7 +128,15 @@ class Clients:
         client: TrailClient = self._client("cloudtrail")
         return client
 
-    def _client(self, name: str) -> Any:  # noqa: ANN401
+    def of(self, name: str, region: str | None = None) -> Any:  # noqa: ANN401
+        """Return the client of any service and region; typed loosely, as boto3's own are."""
+        return self._client(name, region)
+
+    @cached_property
+    def _session(self) -> Any:  # noqa: ANN401
+        return _session(self._account)
+
+    def _client(self, name: str, region: str | None = None) -> Any:  # noqa: ANN401
         from botocore.config import Config
         from botocore.exceptions import BotoCoreError, ClientError
 
@@ -138,8 +146,12 @@ class Clients:
             retries={"mode": "standard", "max_attempts": _ATTEMPTS},
         )
         try:
-            session: Any = _session(self._account)
-            return session.client(name, endpoint_url=self._account.endpoint_url, config=patience)
+            return self._session.client(
+                name,
+                region_name=region,
+                endpoint_url=self._account.endpoint_url,
+                config=patience,
+            )
         except (BotoCoreError, ClientError, ValueError) as error:
             raise SourceError(f"AWS cannot be reached: {error}") from error
 

@@ -13,6 +13,7 @@ import typer
 from tocsin import __version__
 from tocsin.errors import ContentError, SettingsError, TocsinError, UsageError
 from tocsin.serve.cli import (
+    connect_commands,
     content_commands,
     drill_commands,
     finding_commands,
@@ -56,6 +57,7 @@ def _options(
 system_commands.add_to(app)
 offline_commands.add_to(app)
 store_commands.add_to(app)
+connect_commands.add_to(app)
 incident_commands.add_to(app)
 finding_commands.add_to(app)
 resource_commands.add_to(app)

@@ -1,0 +1,62 @@
+"""`tocsin connect`: a first look stores what a cloud still shows, and says how to stream."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.collect.trails import trails_served
+from tests.run.crank import call, stopped_trail
+from tests.serve.cli.shell import json_lines, tocsin
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+REGIONS = ("--since", "3h", "--region", "eu-central-1", "--region", "us-east-1")
+
+
+@pytest.fixture
+def aws(monkeypatch):
+    with trails_served(monkeypatch) as (_, trails):
+        trails.add(*(call(at=NOW - timedelta(hours=2, seconds=n)) for n in range(60)))
+        trails.add(stopped_trail("mallory", NOW - timedelta(hours=1)), region="us-east-1")
+        yield trails
+
+
+def look(data, *more):
+    return tocsin("connect", "aws", "--data", data, *REGIONS, *more)
+
+
+def test_a_first_look_stores_events_and_tells_findings(aws, tmp_path):
+    ended = look(tmp_path / "data")
+
+    assert ended.code == 0, ended.err
+    assert "high" in ended.out and "mallory" in ended.out
+    assert "61 events (0 known before, 0 rejects) of" in ended.err
+    assert ", 2 regions" in ended.err
+    assert "findings: " in ended.err
+    assert "look first at: " in ended.err and "/incidents/inc_" in ended.err
+    assert 'resource "aws_sqs_queue" "files"' in ended.out
+
+
+def test_a_second_look_asks_only_for_what_is_new(aws, tmp_path):
+    look(tmp_path / "data")
+    before = aws.asked.total()
+    aws.add(call("CreateUser", service="iam.amazonaws.com", at=NOW - timedelta(seconds=30)))
+
+    ended = look(tmp_path / "data", "--output", "jsonl")
+
+    summary = ended.lines[-1]
+    assert (summary["counts"]["events"], summary["counts"]["records"]) == (1, 1)
+    assert aws.asked.total() - before <= 8
+
+
+def test_what_the_stream_brings_later_is_known(aws, tmp_path):
+    look(tmp_path / "data")
+    records = [each for events in aws.events.values() for each in events]
+    text = json.dumps({"Records": records}, separators=(",", ":"))
+    (tmp_path / "file.json").write_text(text)
+
+    ended = tocsin(
+        "ingest", tmp_path / "file.json", "-s", "aws.cloudtrail", "--data", tmp_path / "data"
+    )
+
+    assert ended.err.startswith("61 records: 0 events, 61 duplicates")
