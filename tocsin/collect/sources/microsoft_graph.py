@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit
 
 from tocsin.collect.answers import LinkedApi, Shape, SinceText
 from tocsin.collect.asking import Asker
-from tocsin.collect.azure_identity import access_tokens
+from tocsin.collect.azure_tokens import access_tokens
 from tocsin.collect.paging import ApiSettings, ApiSource, Pause
 from tocsin.values import Matching
 
