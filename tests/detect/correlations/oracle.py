@@ -259,7 +259,45 @@ def _rate(asked, events):
             yield begin, inside
 
 
+def _quartiles(numbers):
+    return statistics.quantiles(numbers, n=4, method="inclusive")
+
+
+def _alike(numbers):
+    low, middle, high = _quartiles(numbers)
+    if middle <= 0:
+        return 0
+    skew = 0 if high == low else abs((high - middle) - (middle - low)) / (high - low)
+    near = 1 - statistics.median(abs(each - middle) for each in numbers) / middle
+    return statistics.fmean([1 - skew, max(0, near)])
+
+
+def _even(minutes):
+    parts = min(24, max(2, len(minutes) // 4))
+    begin, length = minutes[0], minutes[-1] - minutes[0]
+    shares = [0] * parts
+    for minute in minutes:
+        shares[min(parts - 1, (minute - begin) * parts // length)] += 1
+    mean = statistics.fmean(shares)
+    return max(0, 1 - statistics.fmean(abs(each - mean) for each in shares) / mean)
+
+
+def _beacon(asked, window, minute):
+    minutes = sorted({each.minute for each in window})
+    if len(minutes) < max(4, asked.at_least):
+        return None
+    pauses = [minutes[at] - minutes[at - 1] for at in range(1, len(minutes))]
+    answers = [_alike(pauses), _even(minutes), min(1, (minutes[-1] - minutes[0]) / asked.span)]
+    sizes = [_numbers([each])[0] for each in window if each.fields and _numbers([each])]
+    if len(sizes) >= len(minutes):
+        answers.append(_alike(sizes))
+    return statistics.fmean(answers)
+
+
 _KINDS = {
+    "beacon": lambda asked, events: _following(
+        asked, events, lambda window: _fulfilled(asked, _beacon(asked, window, None))
+    ),
     "event_count": _measured(_count),
     "value_count": _measured(_distinct),
     "value_sum": _measured(_sum),

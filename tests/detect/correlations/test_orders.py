@@ -40,6 +40,8 @@ DECIDED = {
     "temporal lt": Asked("temporal", ABC, 5, (("lt", 2),)),
     "temporal_ordered eq": Asked("temporal_ordered", ABC, 5, (("eq", 2),)),
     "sequence without": Asked("sequence", ("a", "b"), 7, without=("c",)),
+    "beacon": Asked("beacon", ("a", "b"), 24, (("gte", 0.6101),), at_least=4),
+    "beacon of sizes": Asked("beacon", ("a", "b", "c"), 30, (("gt", 0.5523),), at_least=5),
     "absence of two": Asked("absence", ("a", "b"), 4),
     "absence of one": Asked("absence", ("a",), 5),
 }
@@ -92,10 +94,14 @@ def deliveries(draw):
     return events, turns
 
 
+def reads_field(asked):
+    return asked.kind.startswith("value") or asked.kind == "new_value" or asked.at_least == 5
+
+
 def asked_of(asked, events):
     """Return the events that rules of the correlation match; fields only where they are read."""
     wanted = {*asked.rules, *asked.without}
-    reads = asked.kind.startswith("value") or asked.kind == "new_value"
+    reads = reads_field(asked)
     return [
         Happening(e.uid, e.minute, e.group, e.rules & wanted, e.fields if reads else ())
         for e in events
@@ -128,7 +134,7 @@ def completed(asked):
 def test_what_is_found_depends_on_the_set_of_events_alone(name, delivery):
     events, turns = delivery
     asked = completed((SLIDING | DECIDED | MEMORY)[name])
-    reads = asked.kind.startswith("value") or asked.kind == "new_value"
+    reads = reads_field(asked)
     fields = {"fields": ("field0",)} if reads else {}
 
     assert delivered(asked, turns, **fields) == findings(asked, asked_of(asked, events))

@@ -55,7 +55,7 @@ def _order(plan: Plan) -> Order | None:
 def is_late(correlation: Correlation) -> bool:
     """Return whether a late event can undo what held, so that the lateness must pass first."""
     match correlation.kind:
-        case "absence" | "value_avg" | "value_median" | "value_percentile":
+        case "absence" | "beacon" | "value_avg" | "value_median" | "value_percentile":
             return True
         case "new_value" | "rate":
             return False

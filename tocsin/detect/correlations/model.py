@@ -1,7 +1,7 @@
 """What a correlation says: several events together, where each alone says little.
 
 Source: Sigma correlation rules specification 2.1; pySigma 2 for conditions that are expressions.
-The types `new_value`, `absence`, `sequence` and `rate` are ours.
+The types `new_value`, `absence`, `sequence`, `rate` and `beacon` are ours.
 """
 
 import operator
@@ -23,6 +23,7 @@ Kind: TypeAlias = Literal[
     "absence",
     "sequence",
     "rate",
+    "beacon",
 ]
 
 Comparison: TypeAlias = Literal["gt", "gte", "lt", "lte", "eq", "neq"]
@@ -101,7 +102,7 @@ class Correlation:
         learning: how long a group must be known before it can fire (`new_value`, `rate`).
         history: how far back the average reaches (`rate`).
         times: a bucket fires from this multiple of the average (`rate`).
-        at_least: and from this number of events (`rate`).
+        at_least: and from this number of events (`rate`, `beacon`).
         line: where its rules are named.
     """
 
@@ -138,4 +139,7 @@ class Correlation:
     def __str__(self) -> str:
         if self.kind == "rate":
             return f"at least {self.at_least} and {self.times:g} times the average"
+        if self.kind == "beacon":
+            score = " and ".join(map(str, self.bounds))
+            return f"score {score} of at least {self.at_least} connections"
         return " and ".join(map(str, self.bounds)) or self.kind

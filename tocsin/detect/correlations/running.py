@@ -280,7 +280,7 @@ def _pruned(group: Group, plan: Plan, mark: Mark, order: Order | None) -> tuple[
         oldest = sorted(seen, key=lambda key: (seen[key].last_us, key))[:many]
         seen = {key: each for key, each in seen.items() if key not in oldest}
     # What is told, or counted, and pushed out by newer sightings is missed by nobody.
-    is_counted = plan.correlation.kind == "rate"
+    is_counted = plan.correlation.kind in ("rate", "beacon")
     missed = 0 if is_counted else sum(1 for each in lost if not each.told)
     if len(lost) == many == 0 and kept is group.sightings:
         return group, 0

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
+from tocsin.detect.correlations.beacons import beacon_score
 from tocsin.detect.correlations.measures import (
     Chain,
     Count,
@@ -103,6 +104,8 @@ def measured(plan: Plan, window: Sequence[Sighting]) -> float | None:
             return _longest(summed, window)
         summed.add(window)
         return summed.value(-NEVER)
+    if correlation.kind == "beacon":
+        return beacon_score(window, plan.span_us, correlation.at_least)
     found = [number for sighting in window for number in numbers(sighting)]
     if correlation.kind == "value_avg":
         return average(found)

@@ -63,6 +63,13 @@ _KINDS: tuple[Kind, ...] = get_args(Kind)
 _TEMPORAL = ("temporal", "temporal_ordered")
 _NUMERIC = ("value_sum", "value_avg", "value_median", "value_percentile")
 _FIELDED = ("value_count", "new_value", *_NUMERIC)
+_COUNTED = ("rate", "beacon")
+_CONDITION_KEYS: Mapping[Kind, tuple[str, ...]] = {
+    "rate": ("times", "at_least"),
+    "beacon": ("gt", "gte", "at_least", "field"),
+    "new_value": ("field",),
+    "value_percentile": (*COMPARISONS, "field", "percentile"),
+}
 _LENGTH = re.compile(r"([0-9]{1,9})\s*([smhdwMy])\Z")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "M": 2629746, "y": 31556952}
 _LONGEST_WINDOW = timedelta(days=31)
@@ -178,7 +185,7 @@ class _Section:
             learning=self._learning(history or timespan),
             history=history,
             times=self._number(condition, "times", 1) if self._kind == "rate" else 0.0,
-            at_least=int(self._number(condition, "at_least", 1)) if self._kind == "rate" else 0,
+            at_least=int(self._number(condition, "at_least", 1)) if self._kind in _COUNTED else 0,
             line=self._reading.location(_AT, "rules" if "rules" in self._found else "type").line,
         )
 
@@ -236,15 +243,9 @@ class _Section:
         if value is None and self._kind in _TEMPORAL:
             return {}
         found = self._reading.mapping(value, *here)
-        known: tuple[str, ...] = tuple(COMPARISONS)
-        if self._kind == "rate":
-            known = ("times", "at_least")
-        elif self._kind == "new_value":
-            known = ("field",)
-        elif self._kind == "value_percentile":
-            known = (*known, "field", "percentile")
-        elif self._kind in _FIELDED:
-            known = (*known, "field")
+        known = _CONDITION_KEYS.get(self._kind)
+        if known is None:
+            known = (*COMPARISONS, "field") if self._kind in _FIELDED else tuple(COMPARISONS)
         self._reading.only(found, known, *here)
         return found
 
@@ -284,14 +285,14 @@ class _Section:
         return value
 
     def _fields(self, condition: Mapping[str, YamlValue]) -> tuple[str, ...]:
-        if self._kind not in _FIELDED:
+        if self._kind not in _FIELDED and "field" not in condition:
             return ()
         value = condition.get("field")
         here = (_AT, "condition", "field")
         fields = (value.strip(),) if isinstance(value, str) else self._reading.texts(value, *here)
         if not any(fields):
             raise self._reading.error(f"`{self._kind}` needs a `field` in its condition", *here)
-        if self._kind in _NUMERIC and len(fields) > 1:
+        if self._kind in (*_NUMERIC, "beacon") and len(fields) > 1:
             raise self._reading.error(f"`{self._kind}` takes one field", *here)
         return fields
 
