@@ -32,7 +32,8 @@ RENEW = "python scripts/docs.py"
 MADE = f"<!-- Made by `{RENEW}`; change the program instead. -->\n\n"
 
 ROOMS = (
-    *("ocsf", "conditions", "normalize", "detect", "posture", "incidents", "respond"),
+    *("ocsf", "conditions", "redact", "normalize", "enrich", "intelligence", "detect", "posture"),
+    *("incidents", "respond"),
     *("collect", "store", "act", "isolate", "run", "serve", "settings"),
 )
 PLUGS = {

@@ -52,6 +52,11 @@ def macros_text() -> str:
     return read_text(content_folder() / "functions.sql")
 
 
+def redaction_text() -> str:
+    """Return the file that says what secrets in records look like."""
+    return read_text(content_folder() / "redaction.yaml")
+
+
 def find_reader(name: str, options: Mapping[str, object]) -> LineReader:
     """Return the reader of text records that a mapping names.
 

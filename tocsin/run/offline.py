@@ -14,6 +14,7 @@ from tocsin.isolate import RuleWorker
 from tocsin.ocsf import RawBatch, concat, findings, output, schemas
 from tocsin.run.knowing import knowledge_of
 from tocsin.run.recognition import recognize
+from tocsin.run.redacting import redaction_of
 from tocsin.run.wiring import RuleChoice, load_mapping, load_mappings, load_rules, log_sources
 from tocsin.settings import Settings
 
@@ -56,7 +57,7 @@ def normalize_files(
         SourceError: a named path cannot be read.
     """
     run = OfflineRun(iter(()))
-    prepared = _normalized(run, paths, source, advance)
+    prepared = _normalized(run, paths, source, settings, advance)
     run.results = _events_of(_enriched(prepared, settings))
     return run
 
@@ -76,7 +77,7 @@ def detect_files(
     run = OfflineRun(iter(()), problems=tuple(map(str, loaded.refusals)))
     worker = RuleWorker()  # no process runs before the first record
     worker.provide(loaded.surroundings)
-    prepared = _enriched(_normalized(run, paths, source, advance), settings)
+    prepared = _enriched(_normalized(run, paths, source, settings, advance), settings)
     run.results = _findings_of(run, prepared, rules, worker)
     return run
 
@@ -110,10 +111,12 @@ def chosen_mapping(paths: Sequence[str], source: str) -> normalize.Mapping:
 
 
 def _normalized(
-    run: OfflineRun, paths: Sequence[str], source: str, advance: Advance
+    run: OfflineRun, paths: Sequence[str], source: str, settings: Settings, advance: Advance
 ) -> Iterator[normalize.Normalized]:
     mapping = chosen_mapping(paths, source)
-    for batch in file_source(paths, mapping, "offline", advance).read(None):
+    redaction = redaction_of(settings)
+    for found in file_source(paths, mapping, "offline", advance).read(None):
+        batch, _ = redaction.of(found)
         normalized = normalize.apply(mapping, batch)
         _count(run, batch, normalized)
         yield normalized

@@ -1,7 +1,7 @@
 """One turn: batches on their way from their sources through all thinking rooms to the commit."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 
@@ -42,11 +42,13 @@ class Prepared:
 
     batch: RawBatch
     normalized: normalize.Normalized
+    redacted: Mapping[str, int] = field(default_factory=dict)
 
 
 def prepare(batch: RawBatch, tools: Tools) -> Prepared:
-    """Normalize a batch; pure, so that a loader can do it ahead of the turn in another thread."""
-    return Prepared(batch, normalize.apply(tools.mappings[batch.source], batch))
+    """Take secrets out of a batch and normalize it; a loader does it ahead in another thread."""
+    clean, redacted = tools.redaction.of(batch)
+    return Prepared(clean, normalize.apply(tools.mappings[batch.source], clean), redacted)
 
 
 def turn(
@@ -181,6 +183,7 @@ def _carry(
         matches=matches,
         failures=concat([detected.failures, assessed.failures], schemas.FAILURES),
         now=now,
+        redacted=one.redacted,
     )
     return carried, detected.windows
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tocsin.enrich import Knowledge
+from tocsin.run.redacting import Redaction
 
 if TYPE_CHECKING:
     from tocsin import detect, normalize, posture
@@ -22,6 +23,7 @@ class Tools:
         run_python: evaluates Python rules elsewhere.
         never_link: identities that many share and that must not tie incidents together.
         knowledge: what is added to events before rules see them.
+        redaction: takes secrets out of records before anything else reads them.
     """
 
     settings: "Settings"
@@ -31,3 +33,4 @@ class Tools:
     run_python: "detect.RunPython"
     never_link: frozenset[str]
     knowledge: Knowledge = field(default_factory=Knowledge, repr=False)
+    redaction: Redaction = field(default_factory=Redaction, repr=False)

@@ -202,7 +202,7 @@ def made_tools(
 ) -> Tools:
     """Return the tools without touching the worker, which may be at work in another thread."""
     # Loaded here: commands that read rules alone add nothing to events.
-    from tocsin.run import knowing
+    from tocsin.run import knowing, redacting
 
     return Tools(
         settings=settings,
@@ -212,6 +212,7 @@ def made_tools(
         run_python=worker,
         never_link=frozenset(settings.organization.ci_roles),
         knowledge=knowing.knowledge_of(settings),
+        redaction=redacting.redaction_of(settings),
     )
 
 

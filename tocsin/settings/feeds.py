@@ -43,6 +43,8 @@ class Feed(Section):
     """What the records are; names the mapping, such as `aws.cloudtrail`."""
     silent_after: Duration | None = None
     """Raise a finding when nothing came for so long; otherwise the feed's own rhythm decides."""
+    redaction: bool = True
+    """Take secrets out of the records before anything is stored; see the section `redaction`."""
     kind: str
     """How the records come."""
 

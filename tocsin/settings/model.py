@@ -131,6 +131,17 @@ class Incidents(Section):
         return SEVERITY_IDS[self.threshold]
 
 
+class Redaction(Section):
+    """Which secrets are taken out of incoming text before anything is stored or rules see it."""
+
+    enabled: bool = True
+    """Replace secrets by their kind and a keyed hash; a feed may say otherwise."""
+    except_sources: tuple[str, ...] = ()
+    """Sources whose records stay as they are, such as `zeek.log`."""
+    except_kinds: tuple[str, ...] = ()
+    """Kinds of secrets that stay, such as `jwt`; `content/redaction.yaml` names them all."""
+
+
 class Retention(Section):
     """How long events are kept; whatever is reached first counts."""
 
@@ -200,6 +211,7 @@ class Settings(Section):
     rules: Rules = Rules()
     enrichment: Enrichment = Enrichment()
     intelligence: Intelligence = Intelligence()
+    redaction: Redaction = Redaction()
     retention: Retention = Retention()
     heartbeat: Heartbeat | None = None
     limits: Limits = Limits()

@@ -7,6 +7,7 @@ from tocsin.store.findings import RuleCount
 from tocsin.store.incidents import Moment
 from tocsin.store.indicators import FeedState, Search
 from tocsin.store.questions import Damage, Figures
+from tocsin.store.rejects import Replay
 from tocsin.store.snapshots import KeyFile
 from tocsin.store.sources import FeedHealth, Volume
 from tocsin.store.suppressions import KeptSuppression
@@ -26,6 +27,7 @@ __all__ = [
     "KeptSuppression",
     "KeyFile",
     "Moment",
+    "Replay",
     "RuleCount",
     "RuleNoise",
     "Search",

@@ -1,7 +1,8 @@
 """Counters, rhythm, lag and silence of each feed."""
 
 import builtins
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ from tocsin.ocsf import EVERYTHING, RawBatch, Scope
 from tocsin.store.columns import integers
 from tocsin.store.database import Database
 from tocsin.store.moments import HOUR_MICROSECONDS, MICROSECOND, from_microseconds, to_microseconds
-from tocsin.store.tables import FAILURES, FEEDS, VOLUMES
+from tocsin.store.tables import FAILURES, FEEDS, REDACTIONS, VOLUMES
 
 SHORTEST_SILENCE = timedelta(minutes=15)
 SILENCE_RHYTHMS = 2
@@ -52,6 +53,9 @@ class FeedHealth:
         lag: how old the newest event of the last batch was when it was received.
         rhythm: the pause between batches that it seldom exceeds; `None` until it is known.
         is_silent: nothing came for longer than its rhythm allows.
+        own_lag: how long the oldest record of the last batch waited here for its commit; `lag` is
+            what the provider took before.
+        redacted: secrets that were taken out of its records, by kind.
     """
 
     feed: str
@@ -67,6 +71,21 @@ class FeedHealth:
     lag: timedelta | None
     rhythm: timedelta | None
     is_silent: bool
+    own_lag: timedelta | None = None
+    redacted: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """When things happened to a batch.
+
+    Attributes:
+        newest_event: time of its newest event whose clock can be believed.
+        committed: present moment.
+    """
+
+    newest_event: datetime | None
+    committed: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +113,15 @@ class Sources:
     def list(self, scope: Scope, now: datetime) -> tuple[FeedHealth, ...]:
         """Return every feed that ever committed, by name; see the class for `scope`."""
         with self._database.read() as connection:
-            rows = connection.execute(select(FEEDS).order_by(FEEDS.c.feed))
-            return tuple(_health(row, now) for row in rows)
+            rows = connection.execute(select(FEEDS).order_by(FEEDS.c.feed)).all()
+            redacted = _redacted(connection)
+            return tuple(_health(row, now, redacted.get(row.feed, {})) for row in rows)
 
     def get(self, feed: str, scope: Scope, now: datetime) -> FeedHealth | None:
         """Return one feed; see the class for `scope`."""
         with self._database.read() as connection:
             row = connection.execute(select(FEEDS).where(FEEDS.c.feed == feed)).first()
-            return _health(row, now) if row else None
+            return _health(row, now, _redacted(connection).get(feed, {})) if row else None
 
     def volumes(self, since: datetime, scope: Scope, feed: str | None = None) -> tuple[Volume, ...]:
         """Return counts by hour since `since`, oldest first; see the class for `scope`."""
@@ -132,9 +152,7 @@ class Sources:
             return tuple((rule, why, int(n)) for rule, why, n in connection.execute(query))
 
 
-def record(
-    connection: Connection, batch: RawBatch, counts: Counts, newest_event: datetime | None
-) -> None:
+def record(connection: Connection, batch: RawBatch, counts: Counts, times: Times) -> None:
     """Move the cursor and add to the counters of a batch's feed, in its commit."""
     query = select(FEEDS).where(FEEDS.c.feed == batch.feed)
     known = connection.execute(query).first()
@@ -142,7 +160,7 @@ def record(
     for name in COUNTERS:
         values[name] = (getattr(known, name) if known else 0) + getattr(counts, name)
     values["cursor"] = batch.cursor if batch.cursor is not None else known and known.cursor
-    values.update(_pace(known, batch, newest_event))
+    values.update(_pace(known, batch, times))
     new = insert(FEEDS).values(values)
     connection.execute(new.on_conflict_do_update(index_elements=["feed"], set_=values))
 
@@ -162,6 +180,14 @@ def record_volume(connection: Connection, feed: str, counts: Counts, now: dateti
     connection.execute(new.on_conflict_do_update(index_elements=["feed", "hour"], set_=sums))
 
 
+def record_redacted(connection: Connection, feed: str, counts: Mapping[str, int]) -> None:
+    """Add to the secrets that were taken out of the records of a feed."""
+    for kind, count in counts.items():
+        new = insert(REDACTIONS).values(feed=feed, kind=kind, count=count)
+        added = {"count": REDACTIONS.c.count + new.excluded.count}
+        connection.execute(new.on_conflict_do_update(index_elements=["feed", "kind"], set_=added))
+
+
 def record_failures(
     connection: Connection, failures: builtins.list[dict[str, Any]], now: datetime
 ) -> None:
@@ -179,18 +205,27 @@ def record_failures(
         )
 
 
-def _pace(
-    known: Row[Any] | None, batch: RawBatch, newest_event: datetime | None
-) -> dict[str, object]:
-    received = _received(batch)
+def _redacted(connection: Connection) -> dict[str, dict[str, int]]:
+    found: dict[str, dict[str, int]] = {}
+    for feed, kind, count in connection.execute(select(REDACTIONS).order_by(REDACTIONS.c.kind)):
+        found.setdefault(feed, {})[kind] = count
+    return found
+
+
+def _pace(known: Row[Any] | None, batch: RawBatch, times: Times) -> dict[str, object]:
+    newest_event = times.newest_event
+    received = _received(batch, max)
     pace: dict[str, object] = {
         "last_event_time": known.last_event_time if known else None,
         "last_received_time": known.last_received_time if known else None,
         "lag_microseconds": known.lag_microseconds if known else None,
         "rhythm_microseconds": known.rhythm_microseconds if known else None,
+        "own_lag_microseconds": known.own_lag_microseconds if known else None,
     }
-    if received is None:
+    oldest = _received(batch, min)
+    if received is None or oldest is None:
         return pace
+    pace["own_lag_microseconds"] = max(0, (times.committed - oldest) // MICROSECOND)
     before = known.last_received_time if known else None
     pace["last_received_time"] = max(received, before) if before else received
     if before and received > before:
@@ -203,10 +238,10 @@ def _pace(
     return pace
 
 
-def _received(batch: RawBatch) -> datetime | None:
+def _received(batch: RawBatch, pick: Callable[[Iterable[int]], int]) -> datetime | None:
     tables = [table for table in (batch.records, batch.rejects) if table.num_rows]
-    times = [max(integers(table.column("received_time"))) for table in tables]
-    return from_microseconds(max(times)) if times else None
+    times = [pick(integers(table.column("received_time"))) for table in tables]
+    return from_microseconds(pick(times)) if times else None
 
 
 def _rhythm(rhythm: int, pause: timedelta) -> int:
@@ -215,7 +250,7 @@ def _rhythm(rhythm: int, pause: timedelta) -> int:
     return int(max(kept, min(pause / MICROSECOND, most)))
 
 
-def _health(row: Row[Any], now: datetime) -> FeedHealth:
+def _health(row: Row[Any], now: datetime, redacted: Mapping[str, int]) -> FeedHealth:
     rhythm = row.rhythm_microseconds
     silence = max(SHORTEST_SILENCE, SILENCE_RHYTHMS * (rhythm or 0) * MICROSECOND)
     last = row.last_received_time
@@ -229,6 +264,10 @@ def _health(row: Row[Any], now: datetime) -> FeedHealth:
         lag=None if lag is None else lag * MICROSECOND,
         rhythm=None if rhythm is None else rhythm * MICROSECOND,
         is_silent=rhythm is not None and last is not None and now - last > silence,
+        own_lag=None
+        if row.own_lag_microseconds is None
+        else row.own_lag_microseconds * MICROSECOND,
+        redacted=redacted,
     )
 
 

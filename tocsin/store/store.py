@@ -16,6 +16,7 @@ from tocsin.store.lake import Lake
 from tocsin.store.maintenance import Maintenance
 from tocsin.store.rejects import Rejects
 from tocsin.store.resources import Resources
+from tocsin.store.sightings import Sightings
 from tocsin.store.sources import Sources
 from tocsin.store.suppressions import Suppressions
 from tocsin.store.tuning import Tuning
@@ -57,6 +58,7 @@ class Store:
         self.suppressions = Suppressions(database)
         self.tuning = Tuning(database)
         self.accounts = Accounts(database)
+        self.sightings = Sightings(database)
         self.audit = Audit(database)
         self.maintenance = Maintenance(folder, database)
         self._database = database

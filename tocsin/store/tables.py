@@ -96,8 +96,32 @@ FEEDS = Table(
     Column("last_received_time", Moment),
     Column("lag_microseconds", BigInteger),
     Column("rhythm_microseconds", BigInteger),
+    Column("own_lag_microseconds", BigInteger),
 )
-"""Cursor and counters of each feed; the rhythm is a pause between batches it seldom exceeds."""
+"""Cursor and counters of each feed; the rhythm is a pause between batches it seldom exceeds. From
+version 4 on the lag of Tocsin itself stands beside that of the provider."""
+
+REDACTIONS = Table(
+    "redactions",
+    METADATA,
+    Column("feed", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("count", BigInteger, nullable=False),
+    PrimaryKeyConstraint("feed", "kind"),
+    sqlite_with_rowid=False,
+)
+
+SIGHTINGS = Table(
+    "sightings",
+    METADATA,
+    Column("host", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("first_time", Moment, nullable=False),
+    Column("last_time", Moment, nullable=False),
+    PrimaryKeyConstraint("host", "source"),
+    sqlite_with_rowid=False,
+)
+"""Hosts by the names that the records of a source give them, by time of receipt."""
 
 VOLUMES = Table(
     "volumes",

@@ -4,10 +4,11 @@ Events are written to new files and synced; then one transaction of the state ho
 the manifest of those files included. Until it is on disk, nothing of the turn counts.
 """
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol, TypeVar
 
 import pyarrow as pa
@@ -28,6 +29,7 @@ from tocsin.store import (
     reported,
     resources,
     segments,
+    sightings,
     sources,
     suppressions,
 )
@@ -73,6 +75,7 @@ class Turn:
         now: UTC; the time of the turn.
         hidden: rows of `conditions.suppression.HIDDEN`: stored, and no more.
         hidden_matches: rows of `ocsf.schemas.MATCHES` of those.
+        redacted: secrets that were taken out of the records, by kind.
         earlier: events of earlier turns that the findings name, as far as they are at hand.
     """
 
@@ -84,6 +87,7 @@ class Turn:
     now: datetime
     hidden: pa.Table = field(default_factory=HIDDEN.empty_table)
     hidden_matches: pa.Table = field(default_factory=schemas.MATCHES.empty_table)
+    redacted: Mapping[str, int] = field(default_factory=dict)
     earlier: pa.Table = field(default_factory=schemas.EVENT_COLUMNS.empty_table)
 
     @property
@@ -129,6 +133,7 @@ class Turns:
         self._in_flight: set[Key] = set()
         self._told: dict[str, int] = {}
         self._generation = 0
+        self._begun = 0.0
 
     @contextmanager
     def lock(self, timeout_seconds: float | None = None) -> Iterator[None]:
@@ -139,6 +144,7 @@ class Turns:
         """
         with self._folder.turn_lock.hold(timeout_seconds):
             try:
+                self._begun = time.monotonic()
                 yield
             finally:
                 self._forget()
@@ -234,8 +240,11 @@ class Turns:
             with self._database.write() as connection:
                 turn_id = self._windows.next_turn(_last_turn(connection))
                 segments.record(connection, written, turn_id)
+                spent = timedelta(seconds=time.monotonic() - self._begun)
                 changed = [
-                    incident for turn in turns for incident in _store_turn(connection, turn, group)
+                    incident
+                    for turn in turns
+                    for incident in _store_turn(connection, turn, group, spent)
                 ]
                 self._windows.write(connection, windows)
                 committed = _sum(turns, changed)
@@ -337,7 +346,9 @@ def _joined_rejects(reader: pa.Table, mapping: pa.Table) -> pa.Table:
     return concat([mapping, reader.filter(missing)], schemas.REJECTS)
 
 
-def _store_turn(connection: Connection, turn: Turn, group: Group) -> tuple[Incident, ...]:
+def _store_turn(
+    connection: Connection, turn: Turn, group: Group, spent: timedelta
+) -> tuple[Incident, ...]:
     normalized = turn.unseen.normalized
     keys.add(raw(connection), turn.unseen.keys)
     rejects.remove(connection, turn.unseen.replayed)
@@ -351,7 +362,7 @@ def _store_turn(connection: Connection, turn: Turn, group: Group) -> tuple[Incid
         suppressions.count(connection, turn.hidden, turn.now)
         findings.record(connection, turn.hidden, turn.hidden_matches, events, turn.now)
     sources.record_failures(connection, turn.failures.to_pylist(), turn.now)
-    _count(connection, turn)
+    _count(connection, turn, spent)
     if not turn.findings.num_rows:
         return ()
     known = incidents.open_incidents(connection, turn.findings)
@@ -360,7 +371,7 @@ def _store_turn(connection: Connection, turn: Turn, group: Group) -> tuple[Incid
     return changed
 
 
-def _count(connection: Connection, turn: Turn) -> None:
+def _count(connection: Connection, turn: Turn, spent: timedelta) -> None:
     batch, normalized = turn.batch, turn.unseen.normalized
     received = batch.records.num_rows + batch.rejects.num_rows
     is_replay = isinstance(batch.receipt, rejects.Replay)
@@ -374,8 +385,11 @@ def _count(connection: Connection, turn: Turn) -> None:
     )
     if not received and batch.cursor is None:
         return
-    sources.record(connection, batch, counts, _newest(normalized.events))
+    times = sources.Times(_newest(normalized.events), turn.now + spent)
+    sources.record(connection, batch, counts, times)
     sources.record_volume(connection, batch.feed, counts, turn.now)
+    sources.record_redacted(connection, batch.feed, turn.redacted)
+    sightings.record(connection, batch.source, normalized.events, turn.now)
 
 
 def _newest(events: pa.Table) -> datetime | None:
