@@ -24,8 +24,11 @@ _NEXT_LINE = re.compile(r"\n\s*(?=[{\[])")
 # A string ends at its quote, at a raw line break (which JSON forbids inside) or with the text.
 _TOKENS = re.compile(r'"[^"\\\n]*(?:\\.[^"\\\n]*)*(?:"|\n|\\?\Z)|[{}\[\]]')
 # A damaged payload is searched only so long, so that none costs more than a small multiple of its
-# size; what is left then is given back in one broken piece.
+# size; what is left then is given back in one broken piece. A look at a bracket and a broken piece
+# cost as much as these bytes.
 _BUDGET_BYTES = 4 << 20
+_TOKEN_BYTES = 12
+_BROKEN_BYTES = 100
 
 _decode_raw = msgspec.json.Decoder(msgspec.Raw).decode
 _decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -184,11 +187,12 @@ class _Salvage:
         # Before the records an object may hold plain members and small objects, nothing deeper.
         head = r"\{(?:[^{}\[\]]|\{[^{}\[\]]*\}){0,2000}?"
         self._opening = re.compile(rf'{head}"(?:{key})"\s*:\s*\[') if key else None
-        self._budget = _BUDGET_BYTES + 4 * len(payload)
+        self._budget = min(_BUDGET_BYTES, 8 * len(payload)) + 4 * len(payload)
 
     def run(self) -> None:
         at = 0
-        while (at := self._skip(at)) < len(self._text):
+        end = len(self._text)
+        while (at := self._skip(at)) < end:
             at = self._document(at) if self._budget >= 0 else self._rest(at)
 
     def _rest(self, at: int) -> int:
@@ -199,8 +203,13 @@ class _Salvage:
         """Cut the document that begins at `at`; return where the next one may begin."""
         end = self._value_end(at)
         if end is not None:
-            if not _cut_whole(self._payload[at:end], self._path, self._found):
-                self._found._add(self._payload[at:end])
+            raw = self._payload[at:end]
+            if (
+                raw[:1] != b"["
+                and self._path is None
+                or not _cut_whole(raw, self._path, self._found)
+            ):
+                self._found._add(raw)
             return end
         if self._text[at] == "[":
             return self._array(at + 1)
@@ -209,6 +218,7 @@ class _Salvage:
             return self._array(opening.end())
         next_line = _NEXT_LINE.search(self._text, at)
         until = next_line.end() if next_line else len(self._text)
+        self._budget -= _BROKEN_BYTES
         self._found._add_broken(self._payload[at:until], "neither one value nor lines of values")
         return until
 
@@ -224,6 +234,7 @@ class _Salvage:
                 first_key = first_key or self._first_key(at)
             else:
                 end = self._resume(at, first_key)
+                self._budget -= _BROKEN_BYTES
                 self._found._add_broken(self._payload[at:end], "a broken element of an array")
             at = end
         return at
@@ -258,6 +269,7 @@ class _Salvage:
             return end.end() if end else None
         depth = 0
         for token in _TOKENS.finditer(self._text, at):
+            self._budget -= _TOKEN_BYTES
             mark = token.group()
             if mark in "{[":
                 depth += 1

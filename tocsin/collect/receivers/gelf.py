@@ -108,7 +108,7 @@ class Gelf(SocketReceiver[GelfFeed]):
 
 def record_of(message: bytes, record_field: str | None) -> bytes:
     """Return the text of a field of a message; the message itself where there is none."""
-    if record_field is None:
+    if record_field is None or not message.lstrip().startswith(b"{"):
         return message
     try:
         held = msgspec.json.decode(message, type=dict[str, msgspec.Raw]).get(record_field)
