@@ -1,4 +1,4 @@
-"""Give records of text to the reader of their mapping; what is JSON already passes by."""
+"""Give records of text to the reader of their mapping; what is JSON passes by, if it may."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -38,7 +38,11 @@ def read_texts(reader: LineReader, raws: Sequence[bytes], headers: Sequence[byte
     """
     pairs = list(map(_parted, [reader] * len(raws), raws, headers))
     texts: list[bytes | str] = [raw for raw, _ in pairs]
-    wanted = [index for index, (raw, _) in enumerate(pairs) if raw.lstrip(_WHITE)[:1] != b"{"]
+    wanted = [
+        index
+        for index, (raw, _) in enumerate(pairs)
+        if reader.takes_json or raw.lstrip(_WHITE)[:1] != b"{"
+    ]
     for header, group in groupby(wanted, key=lambda index: pairs[index][1]):
         for index, text in _read_group(reader, pairs, list(group), header):
             texts[index] = text

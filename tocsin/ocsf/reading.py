@@ -17,13 +17,17 @@ class LineReader(ABC):
     """Reads records of a text format; pure: no input or output, no state between calls.
 
     The constructor takes the plug's own frozen settings dataclass: the options that a mapping
-    writes beside `name`. Records that begin with `{` are JSON already and never come here.
+    writes beside `name`. Records that begin with `{` are JSON already and never come here, but to
+    a reader that asks for them.
 
     Attributes:
+        takes_json: whether `read` gets records that begin with `{` as well, to give them the names
+            or the shape that the mapping knows. What needs none, or is no JSON, it gives back.
         has_header: whether `header_after` says something.
         is_joining: whether `join_key` says something.
     """
 
+    takes_json: ClassVar[bool] = False
     has_header: ClassVar[bool] = False
     is_joining: ClassVar[bool] = False
 
