@@ -10,9 +10,12 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import cache
 
+import boto3
 from moto.cloudtrail.responses import CloudTrailResponse
 from moto.core.exceptions import JsonRESTError
+from moto.moto_api._internal import moto_api_backend
 from moto.server import ThreadedMotoServer
 
 from tests.run.crank import ACCOUNT
@@ -71,6 +74,16 @@ def as_event(record: dict) -> dict:
     }
 
 
+@cache
+def server_url() -> str:
+    """Return where AWS is served: one server for all tests, ended with the process."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    return f"http://{host}:{port}"
+
+
 @contextmanager
 def trails_served(monkeypatch) -> Iterator[tuple[str, Trails]]:
     """Serve AWS with these trails; credentials of a made-up user stand in the environment."""
@@ -81,17 +94,16 @@ def trails_served(monkeypatch) -> Iterator[tuple[str, Trails]]:
         return json.dumps(trails.lookup(self.current_account, self.region, asked))
 
     monkeypatch.setattr(CloudTrailResponse, "lookup_events", lookup_events, raising=False)
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
+    url = server_url()
+    for name, value in credentials(url).items():
+        monkeypatch.setenv(name, value)
+    boto3.DEFAULT_SESSION = None
+    moto_api_backend.reset()
     try:
-        host, port = server.get_host_and_port()
-        url = f"http://{host}:{port}"
-        for name, value in credentials(url).items():
-            monkeypatch.setenv(name, value)
         yield url, trails
     finally:
-        server.stop()
+        boto3.DEFAULT_SESSION = None
+        moto_api_backend.reset()
 
 
 def credentials(url: str) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """What `tocsin validate` and `tocsin doctor` find out."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from tocsin.collect import Source
@@ -67,6 +67,14 @@ def diagnose(settings: Settings) -> Iterator[Checked]:
     if heartbeat is not None:
         examinations["heartbeat"] = lambda: _heartbeat(heartbeat)
     yield from examine(examinations)
+
+
+def diagnose_clouds(clouds: Sequence[str], settings: Settings) -> Iterator[Checked]:
+    """Say which logs of clouds are switched off, which rights are too many, and what logs cost."""
+    from tocsin.run.cloud_diagnosis import examine_cloud
+
+    for cloud in clouds:
+        yield from examine_cloud(cloud, settings)
 
 
 def _content(settings: Settings) -> str:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.collect.trails import trails_served
 from tests.run.crank import call, stopped_trail
-from tests.serve.cli.shell import json_lines, tocsin
+from tests.serve.cli.shell import tocsin
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 REGIONS = ("--since", "3h", "--region", "eu-central-1", "--region", "us-east-1")

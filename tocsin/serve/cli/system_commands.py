@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,6 +25,14 @@ if TYPE_CHECKING:
     from tocsin.settings import Settings
 
 DEMO_FOLDER = Path("data-demo")
+
+
+class Cloud(StrEnum):
+    """Those that `doctor` can look at."""
+
+    AWS = "aws"
+    GCP = "gcp"
+    AZURE = "azure"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -103,12 +112,23 @@ def validate(config: ConfigOption = None, data: DataOption = None) -> None:
 
 @permission("read")
 def doctor(
-    output: OutputOption = Output.TABLE, config: ConfigOption = None, data: DataOption = None
+    cloud: Annotated[
+        list[Cloud] | None,
+        typer.Option("--cloud", help="Which logs are off there, rights, cost; repeatable."),
+    ] = None,
+    output: OutputOption = Output.TABLE,
+    config: ConfigOption = None,
+    data: DataOption = None,
 ) -> None:
-    """Check settings, credentials, clock, disk and sources."""
+    """Check settings, credentials, clock, disk and sources; with --cloud a cloud instead."""
     from tocsin.run import diagnosis
 
-    checked = list(diagnosis.diagnose(settings_for(config, data)))
+    settings = settings_for(config, data)
+    checked = list(
+        diagnosis.diagnose_clouds([str(each) for each in cloud], settings)
+        if cloud
+        else diagnosis.diagnose(settings)
+    )
     rows = [
         {
             "check": each.name,
