@@ -15,12 +15,13 @@ from tocsin.errors import TocsinError
 from tocsin.ocsf import EVERYTHING, RawBatch
 from tocsin.run import feeds, suppressing
 from tocsin.run import log as logs
+from tocsin.run.absences import AbsenceWatch
 from tocsin.run.coverage import Covered, covered, source_states
 from tocsin.run.demo import demo_sources
 from tocsin.run.feeding import Feeder
-from tocsin.run.health import Health, SilenceWatch
+from tocsin.run.health import Health
 from tocsin.run.memory import keep_small
-from tocsin.run.metrics import Meter, Metric, feed_counts
+from tocsin.run.metrics import Meter, Metric, feed_counts, feed_gauges
 from tocsin.run.queue import TurnQueue
 from tocsin.run.reloading import Reloader, Reread
 from tocsin.run.remembering import Learning, learning
@@ -155,7 +156,9 @@ class Running:
         """Return what only the running pipeline knows."""
         pulled = ((feeder.feed, feeder.source) for feeder in self.feeders)
         counts = feeds.counted(pulled, self.receiving)
-        return (*self.meter.samples(*self.queue.depth()), *feed_counts(counts))
+        ways = {} if self.is_demo else feeds.ways_in(self.settings)
+        waiting = feed_gauges(self.queue.by_feed(), ways)
+        return (*self.meter.samples(*self.queue.depth()), *feed_counts(counts), *waiting)
 
     def start(self) -> None:
         """Start every thread, then the receivers."""
@@ -232,7 +235,7 @@ def _assemble(settings: Settings, store: Store, demo: bool, reread: Reread | Non
     reloader = Reloader(settings, mappings, stopping, reread)
     queue, meter = TurnQueue(), Meter()
     sources = demo_sources(stopping) if demo else feeds.pulled(settings, mappings, stopping)
-    watch = SilenceWatch(settings, store)
+    watch = AbsenceWatch(settings, store)
     receiving = () if demo else feeds.receivers(settings, mappings)
     return Running(
         settings=settings,

@@ -96,6 +96,18 @@ def _receiver(kind: str, pushed: tuple[object, ...]) -> Receiver:
     return made
 
 
+def ways_in(settings: Settings) -> dict[str, tuple[str, str]]:
+    """Return the kind and the guarantee of each feed of the settings."""
+    found = {}
+    for feed in settings.feeds:
+        if isinstance(feed, feeds.PluginFeed):
+            plug = plugins.find(feeds.SOURCES, feed.plugin)
+        else:
+            plug = feeds.feed_kind(feed.kind).plug
+        found[feed.name] = (feed.kind, str(getattr(plug, "guarantee", "resumable")))
+    return found
+
+
 def counted(pulled: Iterable[tuple[str, object]], receivers: Iterable[object]) -> Counts:
     """Return what plugs lost, refused or skipped, by feed and kind; see their `counts`.
 

@@ -87,6 +87,34 @@ def feed_counts(counts: Mapping[tuple[str, str], int]) -> Sequence[Metric]:
     ]
 
 
+def feed_gauges(
+    in_flight: Mapping[str, int], ways: Mapping[str, tuple[str, str]]
+) -> Sequence[Metric]:
+    """Return what waits for its commit by feed, and what each way in promises.
+
+    Args:
+        in_flight: records by feed.
+        ways: kind and guarantee by feed.
+    """
+    about = "Records that were taken and wait for their commit."
+    waiting = [
+        Metric("tocsin_in_flight_records", "gauge", about, {"feed": feed}, in_flight.get(feed, 0))
+        for feed in sorted({*in_flight, *ways})
+    ]
+    promise = "How the records of a feed come, and what that way in promises."
+    told = [
+        Metric(
+            "tocsin_feed_info",
+            "gauge",
+            promise,
+            {"feed": feed, "kind": kind, "guarantee": guarantee},
+            1,
+        )
+        for feed, (kind, guarantee) in sorted(ways.items())
+    ]
+    return (*waiting, *told)
+
+
 def _counter(name: str, description: str, value: float) -> Metric:
     return Metric(name, "counter", description, {}, value)
 

@@ -5,6 +5,7 @@ refusal on. Bounded in records and in bytes, so that a slow disk never becomes a
 """
 
 import threading
+from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
@@ -56,6 +57,7 @@ class TurnQueue:
     _bytes: int = 0
     _is_closed: bool = False
     _broken: set[str] = field(default_factory=set)
+    _in_flight: Counter[str] = field(default_factory=Counter)
 
     def offer(self, batch: RawBatch) -> "Future[Outcome] | None":
         """Queue the batch and return its outcome to come; None at once where there is no room."""
@@ -119,6 +121,11 @@ class TurnQueue:
         with self._condition:
             return self._records, self._bytes
 
+    def by_feed(self) -> dict[str, int]:
+        """Return how many records of each feed wait or are being turned."""
+        with self._condition:
+            return {feed: count for feed, count in self._in_flight.items() if count}
+
     def _has_room(self) -> bool:
         # A batch larger than the whole queue still enters an empty one.
         return (
@@ -134,11 +141,17 @@ class TurnQueue:
             return outcome
         records = batch.records.num_rows + batch.rejects.num_rows
         size_bytes = batch.records.nbytes + batch.rejects.nbytes
+        self._in_flight[batch.feed] += records
+        outcome.add_done_callback(lambda _: self._settled(batch.feed, records))
         self._waiting.append(Waiting(batch, outcome, records, size_bytes))
         self._records += records
         self._bytes += size_bytes
         self._condition.notify_all()
         return outcome
+
+    def _settled(self, feed: str, records: int) -> None:
+        with self._condition:
+            self._in_flight[feed] -= records
 
     def _first_of_line(self) -> list[Waiting]:
         records = size_bytes = 0

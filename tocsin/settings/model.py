@@ -185,6 +185,13 @@ class Rules(Section):
     before the worker is closed, and so trusted as Tocsin itself is."""
 
 
+class Sensors(Section):
+    """When a host counts as unseen."""
+
+    missing_after: Duration = Field(default="7d", validate_default=True)
+    """Raise a finding when no sensor has told of a known host for so long."""
+
+
 class Limits(Section):
     """What Tocsin may use of the machine."""
 
@@ -212,6 +219,7 @@ class Settings(Section):
     enrichment: Enrichment = Enrichment()
     intelligence: Intelligence = Intelligence()
     redaction: Redaction = Redaction()
+    sensors: Sensors = Sensors()
     retention: Retention = Retention()
     heartbeat: Heartbeat | None = None
     limits: Limits = Limits()

@@ -8,6 +8,8 @@ from tocsin.store.incidents import Moment
 from tocsin.store.indicators import FeedState, Search
 from tocsin.store.questions import Damage, Figures
 from tocsin.store.rejects import Replay
+from tocsin.store.rhythms import HourVolume
+from tocsin.store.sightings import Sighting, same_names
 from tocsin.store.snapshots import KeyFile
 from tocsin.store.sources import FeedHealth, Volume
 from tocsin.store.suppressions import KeptSuppression
@@ -24,6 +26,7 @@ __all__ = [
     "FeedState",
     "Field",
     "Figures",
+    "HourVolume",
     "KeptSuppression",
     "KeyFile",
     "Moment",
@@ -31,6 +34,8 @@ __all__ = [
     "RuleCount",
     "RuleNoise",
     "Search",
+    "Sighting",
     "User",
     "Volume",
+    "same_names",
 ]

@@ -10,9 +10,11 @@ from sqlalchemy import ColumnElement, Connection, Row, func, literal, select
 from sqlalchemy.dialects.sqlite import insert
 
 from tocsin.ocsf import EVERYTHING, RawBatch, Scope
+from tocsin.store import audit, rhythms
 from tocsin.store.columns import integers
 from tocsin.store.database import Database
 from tocsin.store.moments import HOUR_MICROSECONDS, MICROSECOND, from_microseconds, to_microseconds
+from tocsin.store.rhythms import HourVolume
 from tocsin.store.tables import FAILURES, FEEDS, REDACTIONS, VOLUMES
 
 SHORTEST_SILENCE = timedelta(minutes=15)
@@ -131,6 +133,16 @@ class Sources:
         with self._database.read() as connection:
             rows = connection.execute(query.order_by(VOLUMES.c.hour, VOLUMES.c.feed))
             return tuple(Volume(*row) for row in rows)
+
+    def rhythms(self, now: datetime) -> Mapping[str, HourVolume]:
+        """Return the last whole hour of each feed, against the same hour of other days."""
+        with self._database.read() as connection:
+            return rhythms.rhythms(connection, now)
+
+    def note_rotation(self, actor: str, now: datetime) -> None:
+        """Write into the audit log that secrets are hashed with another key from now on."""
+        with self._database.write() as connection:
+            audit.record(connection, actor, "redaction.rotate", "", {}, now=now)
 
     def failures(self, since: datetime, scope: Scope) -> tuple[tuple[str, str, int], ...]:
         """Return (rule uid, reason, count) of rules that could not answer, most frequent first.

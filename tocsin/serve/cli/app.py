@@ -21,6 +21,7 @@ from tocsin.serve.cli import (
     intelligence_commands,
     offline_commands,
     resource_commands,
+    source_commands,
     store_commands,
     suppression_commands,
     system_commands,
@@ -61,6 +62,7 @@ connect_commands.add_to(app)
 incident_commands.add_to(app)
 finding_commands.add_to(app)
 resource_commands.add_to(app)
+source_commands.add_to(app)
 intelligence_commands.add_to(app)
 suppression_commands.add_to(app)
 content_commands.add_to(app)

@@ -119,6 +119,12 @@ def _feed_metrics(feed: "FeedHealth") -> Iterator[Metric]:
     if feed.lag is not None:
         seconds = feed.lag.total_seconds()
         yield _gauge("tocsin_feed_lag_seconds", "Age of events at receipt.", seconds, labels)
+    if feed.own_lag is not None:
+        seconds = feed.own_lag.total_seconds()
+        yield _gauge("tocsin_feed_own_lag_seconds", "From receipt to commit.", seconds, labels)
+    for kind, count in feed.redacted.items():
+        by_kind = {**labels, "kind": kind}
+        yield _counter("tocsin_redacted_total", "Secrets taken out of records.", count, by_kind)
     if feed.last_received_time is not None:
         moment = feed.last_received_time.timestamp()
         yield _gauge("tocsin_feed_last_received_seconds", "Time of the last batch.", moment, labels)

@@ -166,7 +166,13 @@ class FieldModel(Model):
 
 
 class FeedModel(Model):
-    """One feed since it was first seen; times in seconds."""
+    """One feed since it was first seen; times in seconds.
+
+    received = events + findings + resources + duplicates + rejects; records that wait for their
+    commit are in flight and not received yet. `lag_seconds` is what the provider took until the
+    records came, `own_lag_seconds` what Tocsin took to commit them. `redacted` counts secrets that
+    were taken out, by kind; `lost` what the way in lost, refused or skipped since the start.
+    """
 
     feed: str
     source: str
@@ -181,6 +187,12 @@ class FeedModel(Model):
     lag_seconds: float | None
     rhythm_seconds: float | None
     is_silent: bool
+    own_lag_seconds: float | None = None
+    redacted: dict[str, int] = {}
+    in_flight: int = 0
+    guarantee: str | None = None
+    kind: str | None = None
+    lost: dict[str, int] = {}
 
 
 class RuleModel(WithSeverity):

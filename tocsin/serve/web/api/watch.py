@@ -17,6 +17,7 @@ from tocsin.serve.web.console import RuleView
 from tocsin.serve.web.event_lines import Row, rows
 from tocsin.serve.web.guard import console_of, operation, visitor_of
 from tocsin.serve.web.permissions import ROLES, Permission
+from tocsin.serve.web.ways_in import WayIn, ways_in
 from tocsin.store import FindingFilter
 from tocsin.store.answers import FeedHealth, RuleCount
 
@@ -40,7 +41,9 @@ def who_am_i(request: Request) -> Me:
 def list_sources(request: Request) -> list[FeedModel]:
     """List every feed with counters, lag and silence."""
     console, scope = console_of(request), visitor_of(request).scope
-    return [_feed(feed) for feed in console.store.sources.list(scope, console.now())]
+    ways = ways_in(console.metrics())
+    feeds = console.store.sources.list(scope, console.now())
+    return [_feed(feed, ways.get(feed.feed, WayIn())) for feed in feeds]
 
 
 @operation(router, "GET", "/rules", Permission.READ, response_model=list[RuleModel])
@@ -117,7 +120,7 @@ def _rule(rule: RuleView, count: RuleCount | None) -> RuleModel:
     )
 
 
-def _feed(feed: FeedHealth) -> FeedModel:
+def _feed(feed: FeedHealth, way: WayIn) -> FeedModel:
     return FeedModel(
         feed=feed.feed,
         source=feed.source,
@@ -132,6 +135,12 @@ def _feed(feed: FeedHealth) -> FeedModel:
         lag_seconds=feed.lag.total_seconds() if feed.lag is not None else None,
         rhythm_seconds=feed.rhythm.total_seconds() if feed.rhythm is not None else None,
         is_silent=feed.is_silent,
+        own_lag_seconds=feed.own_lag.total_seconds() if feed.own_lag is not None else None,
+        redacted=dict(feed.redacted),
+        in_flight=way.in_flight,
+        guarantee=way.guarantee,
+        kind=way.kind,
+        lost=dict(way.lost),
     )
 
 

@@ -12,13 +12,12 @@ from tocsin.serve.web.event_lines import Row, rows
 from tocsin.serve.web.guard import console_of, guarded_router, operation, visitor_of
 from tocsin.serve.web.page import Values, asked, show
 from tocsin.serve.web.permissions import Permission
+from tocsin.serve.web.ways_in import WayIn, ways_in
 
 router = guarded_router()
 
 SHOWN_HOURS = 24
 REJECTS = 50
-FEED_COUNTS = "tocsin_feed_lost_total"
-"""The metric of what plugs lost, refused or skipped."""
 
 
 @operation(router, "GET", "/sources", Permission.READ, include_in_schema=False)
@@ -49,6 +48,7 @@ def source(request: Request, feed: str) -> Response:
         "source.html",
         active="sources",
         feed=found,
+        way=ways_in(console.metrics()).get(feed, WayIn()),
         sparks=_sparks(request, now),
         reasons=console.store.rejects.by_reason(scope, feed),
         rejects=[readable(row) for row in rows(page.rows)],
@@ -80,21 +80,12 @@ def _feeds(request: Request) -> Values:
         "active": "sources",
         "feeds": console.store.sources.list(scope, now),
         "sparks": _sparks(request, now),
-        "losses": _losses(request),
+        "rhythms": console.store.sources.rhythms(now),
+        "ways": ways_in(console.metrics()),
         "reasons": console.store.rejects.by_reason(scope),
         "failures": console.store.sources.failures(now - timedelta(hours=SHOWN_HOURS), scope),
         "rule_titles": {rule.uid: rule.title for rule in console.rules()},
     }
-
-
-def _losses(request: Request) -> dict[str, list[tuple[str, int]]]:
-    """Return what the plug of each feed lost, refused or skipped since the start, in words."""
-    found: dict[str, list[tuple[str, int]]] = defaultdict(list)
-    for sample in console_of(request).metrics():
-        if sample.name == FEED_COUNTS:
-            what = sample.labels["what"].replace("_", " ")
-            found[sample.labels["feed"]].append((what, int(sample.value)))
-    return found
 
 
 def _sparks(request: Request, now: datetime) -> dict[str, list[int]]:
