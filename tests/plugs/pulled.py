@@ -1,16 +1,25 @@
 """Worlds of the sources that pull from clouds and APIs: servers on loopback, kept to the end."""
 
 import atexit
-from collections.abc import Callable
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import grpc
+
+from tests.collect import brokers, pubsub_server
 from tests.collect.api_server import Reply, reply, serving
 from tests.collect.cloud import Cloud
 from tests.collect.log_apis import Github, Graph, Indexer, Log, Okta
 from tests.collect.test_apis import generic, github, graph, indexer, okta
-from tests.plugs.world import World
+from tests.collect.test_kafka import source as kafka
+from tests.plugs.world import World, looks
 from tocsin.collect import Source
+from tocsin.collect.sources.pubsub import Pubsub, PubsubSettings
+from tocsin.ocsf import RawBatch
 
 Build = Callable[[Path, Callable[[], Cloud]], World]
 
@@ -49,11 +58,69 @@ def large_pages(url: str) -> Source:
     return indexer(url, page=2_000)
 
 
+def partitions(folder: Path, cloud: Callable[[], Cloud]) -> World:
+    """Two partitions of a topic."""
+    cluster = _servers.enter_context(brokers.serving())
+    # The mock cluster keeps 5 MiB of a partition.
+    expected = [b'{"n": %d}' % n for n in range(21_000)]
+    for partition in (0, 1):
+        cluster.send(*expected[partition::2], partition=partition)
+    gone = brokers.Cluster("127.0.0.1:1", None)
+    return World(
+        lambda: read_to_the_end(cluster, len(expected)),
+        expected,
+        lambda: kafka(gone, threading.Event()),
+        keeps_cursor=False,
+    )
+
+
+def read_to_the_end(cluster: brokers.Cluster, count: int) -> Source:
+    """Return a source that ends once its group has been given all there is."""
+    stop = threading.Event()
+    source = kafka(cluster, stop)
+    reading = source.read
+
+    def read(cursor: str | None) -> Iterator[RawBatch]:
+        left = count - sum(max(cluster.committed(partition), 0) for partition in (0, 1))
+        if left <= 0:
+            stop.set()
+        for batch in reading(cursor):
+            left -= batch.records.num_rows
+            if left <= 0:
+                stop.set()
+            yield batch
+
+    source.read = read
+    return source
+
+
+def subscribed(folder: Path, cloud: Callable[[], Cloud]) -> World:
+    """A subscription with more messages than fit into one batch."""
+    subscription = _servers.enter_context(pubsub_server.serving())
+    subscription.lease_seconds = 1.0
+    expected = [b'{"n": %d, "pad": "%s"}' % (n, PAD.encode()) for n in range(9_000)]
+    subscription.publish(*expected)
+
+    def make(name: str = pubsub_server.NAME, pulls: int = 14) -> Source:
+        os.environ["PUBSUB_EMULATOR_HOST"] = subscription.address
+        settings = PubsubSettings(feed="f", source="s", subscription=name, lease_seconds=3)
+        return Pubsub(settings, pause=looks(pulls))
+
+    def broken() -> Source:
+        subscription.fault = grpc.StatusCode.PERMISSION_DENIED
+        return make()
+
+    return World(make, expected, broken, keeps_cursor=False, lapse=lambda: time.sleep(3.2))
+
+
 WORLDS: dict[str, dict[str, Build]] = {
+    "event_hubs": {},
     "github": {"github": paged(Github, github)},
     "http_api": {"http api": paged(_Listed, generic)},
+    "kafka": {"partitions": partitions},
     "microsoft_graph": {"graph": paged(Graph, graph)},
     "okta": {"okta": paged(Okta, okta)},
+    "pubsub": {"subscription": subscribed},
     "wazuh_indexer": {"indexer": paged(Indexer, large_pages)},
 }
 """Plug → its worlds by name."""
