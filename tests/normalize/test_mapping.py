@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.normalize.records import SMALL, small
+from tests.normalize.records import SMALL, reasons, rows, small
 from tocsin.errors import MappingError
 from tocsin.normalize import load_mapping
 
@@ -208,6 +208,30 @@ def test_macros_are_checked_like_expressions(macros, line, words):
 
     assert words in str(error)
     assert str(error.location) == f"content/functions.sql:{line}"
+
+
+def test_a_reader_of_lines_beside_expand_is_refused_and_one_of_json_is_not():
+    text = SMALL.replace("record:", "READER\nunwrap: {expand: [things]}\nrecord:", 1)
+
+    with pytest.raises(MappingError, match="'syslog' reads lines of text") as caught:
+        small(text.replace("READER", "reader: syslog"))
+    assert caught.value.location.line == 4
+    assert small(text.replace("READER", "reader: kubernetes_audit")).reader is not None
+
+
+def test_the_time_may_be_a_field_whose_name_has_dots():
+    text = SMALL.replace("seen: timestamp", "event.seen: timestamp\n  event.other: text")
+    for expression in ('"event.seen"', 'try_cast("event.other" as timestamp)'):
+        mapping = small(text.replace("time: seen", f"time: {expression}"))
+        name = "event.other" if "other" in expression else "event.seen"
+        record = {"id": "a", "name": "getIt", name: "2026-11-03T10:00:00"}
+
+        [row] = rows(mapping, record)
+        [unsaid] = rows(mapping, {"id": "a", "name": "getIt"})
+
+        assert row["time"].isoformat() == "2026-11-03T10:00:00"
+        assert unsaid["flags"] == ["no_time"]
+        assert reasons(mapping, record | {name: "soon"}) == ["bad_time"]
 
 
 def test_a_deep_expression_is_refused_and_not_a_crash():

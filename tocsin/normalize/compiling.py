@@ -204,10 +204,17 @@ class _Compiler:
         tests = [
             f'"{column} as text" IS NOT NULL'
             if kinds.get(column) == "timestamp"
-            else "(" + ".".join(f'"{name}"' for name in column.split(".")) + ") IS NOT NULL"
+            else "(" + ".".join(f'"{name}"' for name in self._steps(column)) + ") IS NOT NULL"
             for column in columns
         ]
         return f"({' OR '.join(tests)})" if tests else "true"
+
+    def _steps(self, column: str) -> list[str]:
+        """Return the names of a path, the first of which may hold dots itself (`id.orig_h`)."""
+        parts = column.split(".")
+        lengths = range(len(parts), 0, -1)
+        head = next((n for n in lengths if ".".join(parts[:n]) in self._scope), 1)
+        return [".".join(parts[:head]), *parts[head:]]
 
     def _final(self, layer: str, leaves: Map[str, _Leaf]) -> str:
         uid = self._check(self._definition.uid)

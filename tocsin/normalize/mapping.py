@@ -12,9 +12,10 @@ import pyarrow as pa
 from tocsin.errors import Location, MappingError, SettingsError
 from tocsin.normalize import observables
 from tocsin.normalize.compiling import ENUMERATED, Compiled, compile_mapping
-from tocsin.normalize.definition import FindingPart, ReaderPart, Sample, read_definition
+from tocsin.normalize.definition import Definition, FindingPart, Sample, read_definition
 from tocsin.normalize.describing import RESOURCE
 from tocsin.normalize.engine import FEED, Engine
+from tocsin.normalize.expansion import is_expanding
 from tocsin.normalize.expressions import Structure
 from tocsin.normalize.macros import load_macros
 from tocsin.normalize.reading import FindReader
@@ -121,7 +122,7 @@ def load_mapping(
     mapping = Mapping(
         source=definition.source,
         unwrap=definition.unwrap,
-        reader=_reader(definition.reader, find_reader) if definition.reader else None,
+        reader=_reader(definition, find_reader),
         example=definition.example,
         fields=tuple(_leaves(definition.record, ())),
         pairs=compiled.fields,
@@ -145,13 +146,20 @@ def load_mapping(
     return mapping
 
 
-def _reader(part: ReaderPart, find_reader: FindReader | None) -> LineReader:
+def _reader(definition: Definition, find_reader: FindReader | None) -> LineReader | None:
+    part = definition.reader
+    if part is None:
+        return None
     if find_reader is None:
         raise MappingError(f"nobody here finds the reader {part.name!r}", part.location)
     try:
-        return find_reader(part.name, part.options)
+        reader = find_reader(part.name, part.options)
     except SettingsError as error:
         raise MappingError(str(error), part.location) from error
+    if is_expanding(definition.unwrap) and not reader.takes_json:
+        message = f"reports are JSON: {part.name!r} reads lines of text, which `expand` cannot cut"
+        raise MappingError(message, part.location)
+    return reader
 
 
 def _planned(
