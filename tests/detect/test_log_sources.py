@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from tests.detect.tables import LOG_SOURCES
-from tocsin.detect import LogSources
+from tocsin.conditions import holds
+from tocsin.detect import LogSources, parse_rules
 from tocsin.detect.rules import LogSource
 from tocsin.errors import ContentError
 
@@ -90,3 +91,34 @@ sources:
 def test_a_broken_file_of_ones_own_is_one_clear_line(text, words):
     with pytest.raises(ContentError, match=words):
         LOG_SOURCES.with_more(text, "mine.yaml")
+
+
+@pytest.mark.parametrize(
+    ("service", "kinds"), [("dns", ["dns"]), ("http", ["http"]), (None, ["conn", "dns", "http"])]
+)
+@pytest.mark.parametrize("source", ["zeek", "suricata"])
+def test_a_rule_that_names_a_service_reads_records_of_that_kind_alone(source, service, kinds):
+    shipped = LogSources.read(SHIPPED.read_text(), "log_sources.yaml")
+    words = f"product: {source}" + (f", service: {service}" if service else "")
+    text = (
+        "title: Somebody\nid: 00000000-0000-4000-8000-000000000001\n"
+        f"logsource: {{{words}}}\n"
+        "detection: {s: {src_endpoint.ip: 10.20.0.15}, condition: s}\n"
+    )
+    [rule] = parse_rules({"rule.yml": text}).rules
+    [name] = shipped.bind(rule.log_source)
+    condition = shipped.resolved(rule, name).condition
+
+    found = [
+        kind
+        for kind in ("conn", "dns", "http")
+        if holds(
+            condition,
+            {
+                "src_endpoint": {"ip": "10.20.0.15"},
+                "ocsf": {"metadata": {"event_code": kind}},
+            },
+        )
+    ]
+
+    assert found == kinds

@@ -9,13 +9,15 @@ People lay files of their own over it.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from tocsin.conditions import Condition
+from tocsin.conditions.tree import AllOf, Field, Text
 from tocsin.detect.aliases import Aliases
 from tocsin.detect.document import Reading, nearest
 from tocsin.detect.rules import LogSource, Rule
 from tocsin.errors import Location, Problem, RuleError
 from tocsin.ocsf.yaml_text import YamlValue, load
 
-_KEYS = ("sigma", "log_types", "native", "fields")
+_KEYS = ("sigma", "log_types", "native", "fields", "kind")
 _WORDS = ("product", "service", "category")
 
 
@@ -28,12 +30,15 @@ class Binding:
         log_types: Panther's names that mean it.
         native: first path segments that belong to its records although OCSF uses the word too.
         aliases: what rules of others call its fields.
+        kind: path whose value is the kind of record that rules name as their service; `None` where
+            the source has one kind.
     """
 
     sigma: tuple[LogSource, ...] = ()
     log_types: frozenset[str] = frozenset()
     native: frozenset[str] = frozenset()
     aliases: Aliases = field(default_factory=Aliases)
+    kind: str | None = None
 
     def joined(self, other: "Binding") -> "Binding":
         """Return what either of the two says."""
@@ -42,6 +47,7 @@ class Binding:
             self.log_types | other.log_types,
             self.native | other.native,
             Aliases({**self.aliases.paths, **other.aliases.paths}),
+            other.kind or self.kind,
         )
 
 
@@ -96,13 +102,19 @@ class LogSources:
         )
 
     def resolved(self, rule: Rule, source: str) -> Rule:
-        """Return the rule with the source's own paths where it uses other names for them."""
-        aliases = self.bindings[source].aliases
-        if not aliases.paths or rule.condition is None or rule.log_source.reads_ocsf:
+        """Return the rule as it reads the source.
+
+        With the source's own paths where it uses other names for them, and for the records of the
+        kind alone that it names as its service, where the source has several.
+        """
+        binding = self.bindings[source]
+        if rule.condition is None or rule.log_source.reads_ocsf:
             return rule
-        condition = aliases.resolved(rule.condition)
+        condition = _of_kind(binding, rule, binding.aliases.resolved(rule.condition))
         shown = rule.example_condition
-        in_examples = None if shown is None else aliases.resolved(shown)
+        in_examples = (
+            None if shown is None else _of_kind(binding, rule, binding.aliases.resolved(shown))
+        )
         if condition is rule.condition and in_examples is shown:
             return rule
         return replace(rule, condition=condition, example_condition=in_examples)
@@ -159,6 +171,7 @@ def _binding(reading: Reading, name: str, value: YamlValue) -> Binding:
         log_types=frozenset(reading.texts(found.get("log_types"), *here, "log_types")),
         native=frozenset(reading.texts(found.get("native"), *here, "native")),
         aliases=_aliases(reading, found.get("fields"), *here, "fields"),
+        kind=reading.text(found["kind"], *here, "kind") if "kind" in found else None,
     )
 
 
@@ -184,6 +197,13 @@ def _entry(reading: Reading, value: YamlValue, *path: str | int) -> LogSource:
         reading.text(found[word], *path, word).lower() if word in found else None for word in _WORDS
     )
     return LogSource(product, service, category)
+
+
+def _of_kind(binding: Binding, rule: Rule, condition: Condition) -> Condition:
+    service = rule.log_source.service
+    if binding.kind is None or service is None:
+        return condition
+    return AllOf((Field(binding.kind, (Text((service,)),)), condition))
 
 
 def _means(log_source: LogSource, binding: Binding) -> bool:
