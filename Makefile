@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
-.PHONY: help up setup test test-fast check format lint types contracts docs docs-write wheel assets crash-test screenshots benchmark benchmark-detection load-test lock tools
+.PHONY: help up setup test test-fast check format lint types contracts docs docs-write wheel assets crash-test screenshots fuzz benchmark benchmark-detection load-test lock tools
 
 help:            ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | column -t -s "$$(printf '\t')"
@@ -43,6 +43,8 @@ benchmark-detection: setup ## measure detection: engine, growth, memory, latency
 	@$(BIN)/python -m benchmarks.detection
 load-test: setup ## hold 5,000 events/s through all receivers for 10 minutes; nothing may be lost
 	@$(BIN)/python -m benchmarks.load_test
+fuzz: setup      ## give every parser 110,000 damaged inputs in all; what breaks one is kept as a test
+	@$(BIN)/python -m tests.fuzz
 lock: setup      ## renew the lock files
 	@sh scripts/lock.sh $(BIN)
 tools:           ## install the programs that tests need: Chromium, strace (Debian, Ubuntu)

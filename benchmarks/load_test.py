@@ -35,8 +35,8 @@ MOST_MIB = 1024
 MOST_P99_SECONDS = 2.0
 _TOKEN = "load-test-" + "0" * 32
 _RECORDS = 100
-_ATTACK_EVERY = 1_000
-_TRAIL = "trail-of-the-load-test"
+ATTACK_EVERY = 1_000
+TRAIL = "trail-of-the-load-test"
 _FIELDS = {
     "aws.cloudtrail": ("eventID", "eventTime"),
     "kubernetes.audit": ("auditID", "stageTimestamp"),
@@ -136,8 +136,8 @@ def main() -> None:
 
 def measured(folder: Path, seconds: float, rate: int, rules: int) -> dict[str, object]:
     """Run the load and return what it showed."""
-    _write_settings(folder, rules)
-    process, address = _started(folder)
+    write_settings(folder, rules)
+    process, address = started(folder)
     memory = _Memory(process.pid)
     memory.start()
     began = time.monotonic()
@@ -151,12 +151,13 @@ def measured(folder: Path, seconds: float, rate: int, rules: int) -> dict[str, o
     return _figures(folder, ledgers, memory, took, rate)
 
 
-def _write_settings(folder: Path, rules: int) -> None:
+def write_settings(folder: Path, rules: int) -> None:
+    """Write a settings file with all ways in, and rules up to so many with those that ship."""
     feeds = [
         {"name": name, "kind": way.kind, "source": way.source, "token": {"env": _variable(name)}}
         for name, way in WAYS.items()
     ]
-    more = rules - _builtin_rules()
+    more = max(rules - _builtin_rules(), 0)
     rule_sets.write(
         rule_sets.cloudtrail_documents(rule_sets.FEW + more)[rule_sets.FEW :], folder / "rules"
     )
@@ -180,13 +181,15 @@ def _variable(way: str) -> str:
     return f"LOAD_TEST_{way.upper()}"
 
 
-def _started(folder: Path) -> tuple["subprocess.Popen[bytes]", str]:
+def started(folder: Path) -> tuple["subprocess.Popen[bytes]", str]:
+    """Start Tocsin; return its process and where its receivers listen."""
     tokens = {_variable(name): f"{_TOKEN}-{name}" for name in WAYS}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tocsin", "up", "--config", str(folder / "tocsin.yaml")],
-        stderr=(folder / "log").open("w+b"),
-        env={**os.environ, **tokens},
-    )
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tocsin", "up", "--config", str(folder / "tocsin.yaml")],
+            stderr=log,
+            env={**os.environ, **tokens},
+        )
     while True:
         text = (folder / "log").read_text()
         for line in text.splitlines():
@@ -216,10 +219,10 @@ async def _keep(
 ) -> None:
     """Send one way's requests when they are due, whether or not earlier ones were answered."""
     began, seconds, rate = schedule
-    records = _records(name)
+    coming = records_of(name)
     sending: set[asyncio.Task[None]] = set()
     for number in range(int(seconds * rate / _RECORDS)):
-        lines = [next(records) for _ in range(_RECORDS)]
+        lines = [next(coming) for _ in range(_RECORDS)]
         due = began + number * _RECORDS / rate
         await asyncio.sleep(max(0.0, due - time.monotonic()))
         task = asyncio.create_task(_send(client, WAYS[name], lines, ledger, due))
@@ -243,10 +246,10 @@ async def _send(
         await asyncio.sleep(float(answer.headers.get("retry-after", 0.2)))
     ledger.seconds.append(time.monotonic() - due)
     ledger.records += len(lines)
-    ledger.attacks += sum(_TRAIL.encode() in line for line in lines)
+    ledger.attacks += sum(TRAIL.encode() in line for line in lines)
 
 
-def _records(name: str) -> Iterator[bytes]:
+def records_of(name: str) -> Iterator[bytes]:
     """Yield records that no other way sends, as JSON lines, without end.
 
     They are those of the benign day over and over, now and with identifiers of their own: what most
@@ -257,7 +260,7 @@ def _records(name: str) -> Iterator[bytes]:
     halves = [recorded.split(record, uid_field, time_field) for record in _benign_day(source)]
     is_trail = source == "aws.cloudtrail"
     for number in count():
-        if is_trail and number % _ATTACK_EVERY == _ATTACK_EVERY - 1:
+        if is_trail and number % ATTACK_EVERY == ATTACK_EVERY - 1:
             yield _attack(f"{name}-{number}")
             continue
         before, middle, after = halves[number % len(halves)]
@@ -280,7 +283,7 @@ def _benign_day(source: str) -> Iterator[dict[str, object]]:
 
 
 def _attack(name: str) -> bytes:
-    made = attack(name, datetime.now(UTC), f"{_TRAIL}-{name}")
+    made = attack(name, datetime.now(UTC), f"{TRAIL}-{name}")
     return json.dumps(made).encode() + b"\n"
 
 
@@ -313,7 +316,7 @@ def _figures(
 ) -> dict[str, object]:
     sent = sum(ledger.records for ledger in ledgers.values())
     attacks = sum(ledger.attacks for ledger in ledgers.values())
-    stored, distinct, found = _stored(folder)
+    kept, distinct, found = stored(folder)
     times = sorted(seconds for ledger in ledgers.values() for seconds in ledger.seconds)
     p99 = times[int(len(times) * 0.99)]
     peak = max(memory.mib)
@@ -321,13 +324,13 @@ def _figures(
     half, last = len(memory.mib) // 2, len(memory.mib) * 3 // 4
     middle = max(memory.mib[:half] or [0.0])
     growth = max(memory.mib[last:] or [0.0]) / middle - 1 if middle else 0.0
-    is_lossless = sent == stored == distinct and attacks == found
+    is_lossless = sent == kept == distinct and attacks == found
     held = sent / took
     return {
         "machine": f"{os.cpu_count()} cores",
         "events_acknowledged": sent,
         "events_per_second": round(held),
-        "events_stored": stored,
+        "events_stored": kept,
         "distinct_identifiers": distinct,
         "attacks_acknowledged": attacks,
         "attacks_found": found,
@@ -347,7 +350,7 @@ def _figures(
     }
 
 
-def _stored(folder: Path) -> tuple[int, int, int]:
+def stored(folder: Path) -> tuple[int, int, int]:
     """Return events, distinct native identifiers and matches of attacks in the store."""
     from tocsin.ocsf import EVERYTHING
     from tocsin.store import FindingFilter, Store

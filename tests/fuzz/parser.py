@@ -16,7 +16,10 @@ class Parser:
         batch: how many inputs it is given at once.
         cost: what one input costs, in those of a cheap parser: dear ones get fewer.
         once: reads one input a single time, where `parse` does so in several ways; `None` for what
-            strangers do not choose, so that it may take longer than 50 ms for 64 KiB.
+            strangers do not choose, so that it may take longer than 50 ms for 64 KiB. Returns how
+            many records came out.
+        item_seconds: allowed beyond that for each record, where 64 KiB may hold tens of thousands
+            and each is more than text that was cut.
     """
 
     seeds: Callable[[], Sequence[bytes]]
@@ -24,6 +27,7 @@ class Parser:
     batch: int = 1
     cost: int = 1
     once: Callable[[bytes], object] | None = None
+    item_seconds: float = 0.0
 
 
 def each(parse: Callable[[bytes], None]) -> Callable[[Sequence[bytes]], None]:

@@ -61,7 +61,9 @@ def parsers() -> dict[str, Parser]:
     }
     for form, seeds in INDICATORS.items():
         read = partial(_indicators, form)
-        found[f"indicators {form}"] = Parser(partial(tuple, seeds), each(read), once=read)
+        found[f"indicators {form}"] = Parser(
+            partial(tuple, seeds), each(read), once=read, item_seconds=2e-5
+        )
         guess = partial(_indicators, "auto")
         found[f"indicators like {form}"] = Parser(partial(tuple, seeds), each(guess))
     for name in LINES:
@@ -78,7 +80,7 @@ def _of_reader(name: str) -> dict[str, Parser]:
         return header + case.replace(b"|", b"\n") + b"\n" + LINES[name]
 
     def read_line(line: bytes) -> None:
-        _check_read(reader.read([line], header or None))
+        _check_read(reader, [line], reader.read([line], header or None))
 
     def read_lines(text: bytes) -> None:
         _cut_once(place, text_of(text))
@@ -143,16 +145,19 @@ def _reader_seeds(name: str) -> list[bytes]:
     return [LINES[name], HEADERS.get(name, b"").rstrip(b"\n") or LINES[name]]
 
 
-def _check_read(found: Sequence[bytes | str]) -> None:
-    for one in found:
-        assert is_reason(one) if isinstance(one, str) else is_object(one), one
+def _check_read(reader: LineReader, lines: Sequence[bytes], found: Sequence[bytes | str]) -> None:
+    """Hold what a reader says to be objects or reasons; JSON it may pass on as it came."""
+    assert len(found) == len(lines)
+    for line, one in zip(lines, found, strict=True):
+        if isinstance(one, str):
+            assert is_reason(one), one
+        else:
+            assert (reader.takes_json and one == line) or is_object(one), one
 
 
 def _read(reader: LineReader, header: bytes, lines: Sequence[bytes]) -> None:
     for each_header in (header or None, None, lines[0][:1000] + b"\n"):
-        found = reader.read(lines, each_header)
-        assert len(found) == len(lines)
-        _check_read(found)
+        _check_read(reader, lines, reader.read(lines, each_header))
     header = b""
     for line in lines:
         after = reader.header_after(header, line)
@@ -264,14 +269,17 @@ INDICATORS = {
 _ROOM = Path(tempfile.mkdtemp(prefix="tocsin-fuzz-"))
 
 
-def _indicators(form: str, content: bytes) -> None:
+def _indicators(form: str, content: bytes) -> int:
+    """Read a list; return how many values it named, used or not."""
     path = _ROOM / form
     path.write_bytes(content)
+    reading = indicator_reader()
     with suppress(SourceError):
-        for indicator in read_file(path, "the list", form, indicator_reader()):
+        for indicator in read_file(path, "the list", form, reading):
             assert indicator.value
             assert 0 <= indicator.confidence <= 100
             assert len(indicator.uid) <= 300
+    return sum(reading.counts.values())
 
 
 RANGES = tuple(

@@ -159,6 +159,9 @@ class Reader:
         kind = self._defaults.kind
         found = recognized(text) if not kind else None
         kinds = (kind,) if kind else (found[0],) if found else ()
+        if not row:
+            yield from self._made(kinds, found[1] if found else text, _Said(""))
+            return
         labels = [
             row[name] for name in ("threat", "malware", "threat_type", "tags") if row.get(name)
         ]

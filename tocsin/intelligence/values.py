@@ -18,6 +18,7 @@ LONGEST = 2_048
 _DEFANGED = re.compile(r"\[(?:\.|dot)\]|\((?:\.|dot)\)|\{(?:\.|dot)\}|\\\.", re.IGNORECASE)
 _AT = re.compile(r"\[(?:@|at)\]|\((?:@|at)\)", re.IGNORECASE)
 _SCHEME = re.compile(r"\A(?:hxxp|h\*\*p|meow|htxp)(s?)(?=\W)", re.IGNORECASE)
+_MAY_BE_DEFANGED = re.compile(r"[\[({\\]|\A(?:hxxp|h\*\*p|meow|htxp)", re.IGNORECASE)
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\Z")
 _HEX = re.compile(r"[0-9a-f]+\Z")
 _HASH_LENGTHS = frozenset({32, 40, 64, 96, 128})
@@ -31,6 +32,8 @@ _FEWEST_BITS = {4: 8, 6: 19}
 def refanged(text: str) -> str:
     """Return the text as it is written where it may be clicked."""
     found = text.strip().strip("\u200b\ufeff\"'`<>").strip()
+    if not _MAY_BE_DEFANGED.search(found):
+        return found
     found = found.replace("[:]", ":").replace("[://]", "://").replace("[/]", "/")
     found = _AT.sub("@", _DEFANGED.sub(".", found))
     return _SCHEME.sub(r"http\1", found)
