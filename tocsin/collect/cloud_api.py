@@ -7,6 +7,7 @@ from typing import Any
 from tocsin.collect.asking import Ask, Asker
 from tocsin.errors import SourceError
 
+_MOST_PAGES = 100_000
 _MOST_WAITS = 6
 _LONGEST_WAIT_SECONDS = 90.0
 
@@ -43,10 +44,13 @@ class CloudApi:
             SourceError: see `get`.
         """
         following: object = link
-        while following:
+        for _ in range(_MOST_PAGES):
             page = self.get(str(following))
             yield from page.get("value", [])
             following = page.get("nextLink")
+            if not following:
+                return
+        raise SourceError(f"{self._asker.host} gives pages without end")
 
     def _answered(self, ask: Ask) -> Mapping[str, Any]:
         for _ in range(_MOST_WAITS):

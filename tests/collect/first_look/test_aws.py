@@ -69,7 +69,7 @@ def test_whoever_is_interrupted_reads_on(trails):
 
 def test_a_throttled_request_is_made_again(trails):
     trails.add(call(at=NOW - timedelta(minutes=5)))
-    trails.throttles = 4
+    trails.throttles = 6
     waited: list[float] = []
 
     batches = list(source(hours=0.2, regions=("eu-central-1",), pause=waited.append).read(None))
