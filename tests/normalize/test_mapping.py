@@ -219,19 +219,25 @@ def test_a_reader_of_lines_beside_expand_is_refused_and_one_of_json_is_not():
     assert small(text.replace("READER", "reader: kubernetes_audit")).reader is not None
 
 
-def test_the_time_may_be_a_field_whose_name_has_dots():
+@pytest.mark.parametrize(
+    ("time", "name"),
+    [
+        ("""'"event.seen"'""", "event.seen"),
+        ("""try_cast("event.other" as timestamp)""", "event.other"),
+    ],
+)
+def test_the_time_may_be_a_field_whose_name_has_dots(time, name):
     text = SMALL.replace("seen: timestamp", "event.seen: timestamp\n  event.other: text")
-    for expression in ('"event.seen"', 'try_cast("event.other" as timestamp)'):
-        mapping = small(text.replace("time: seen", f"time: {expression}"))
-        name = "event.other" if "other" in expression else "event.seen"
-        record = {"id": "a", "name": "getIt", name: "2026-11-03T10:00:00"}
+    text = text.replace("[id, seen, nested]", "[id]").replace("time: seen", f"time: {time}")
+    mapping = small(text)
+    record = {"id": "a", "name": "getIt", name: "2026-11-03T10:00:00"}
 
-        [row] = rows(mapping, record)
-        [unsaid] = rows(mapping, {"id": "a", "name": "getIt"})
+    [row] = rows(mapping, record)
+    [unsaid] = rows(mapping, {"id": "a", "name": "getIt"})
 
-        assert row["time"].isoformat() == "2026-11-03T10:00:00"
-        assert unsaid["flags"] == ["no_time"]
-        assert reasons(mapping, record | {name: "soon"}) == ["bad_time"]
+    assert row["time"].isoformat() == "2026-11-03T10:00:00"
+    assert unsaid["flags"] == ["no_time"]
+    assert reasons(mapping, record | {name: "soon"}) == ["bad_time"]
 
 
 def test_a_deep_expression_is_refused_and_not_a_crash():
