@@ -204,11 +204,9 @@ class _Salvage:
         end = self._value_end(at)
         if end is not None:
             raw = self._payload[at:end]
-            if (
-                raw[:1] != b"["
-                and self._path is None
-                or not _cut_whole(raw, self._path, self._found)
-            ):
+            # Texts and numbers hold no records, and objects only where a path says so.
+            may_hold = raw[:1] == b"[" or (raw[:1] == b"{" and self._path is not None)
+            if not may_hold or not _cut_whole(raw, self._path, self._found):
                 self._found._add(raw)
             return end
         if self._text[at] == "[":
