@@ -9,12 +9,15 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import grpc
+from azure.storage.blob import BlobServiceClient
 
-from tests.collect import brokers, pubsub_server
+from tests.collect import azurite, brokers, pubsub_server
 from tests.collect.api_server import Reply, reply, serving
 from tests.collect.cloud import Cloud
 from tests.collect.log_apis import Github, Graph, Indexer, Log, Okta
 from tests.collect.test_apis import generic, github, graph, indexer, okta
+from tests.collect.test_azure_blob import IDENTITY, LOGS, append, hour
+from tests.collect.test_azure_blob import source as azure_blob
 from tests.collect.test_kafka import source as kafka
 from tests.plugs.world import World, looks
 from tocsin.collect import Source
@@ -113,7 +116,20 @@ def subscribed(folder: Path, cloud: Callable[[], Cloud]) -> World:
     return World(make, expected, broken, keeps_cursor=False, lapse=lambda: time.sleep(3.2))
 
 
+def growing_blobs(folder: Path, cloud: Callable[[], Cloud]) -> World:
+    """A blob of this hour and one of an earlier hour, more than fits into one batch."""
+    account = _servers.enter_context(azurite.serving(folder))
+    expected = [b'{"n": %d}' % n for n in range(21_000)]
+    with BlobServiceClient(account, credential=IDENTITY) as client:
+        client.create_container(LOGS)
+        append(client, hour(), b"\n".join(expected[:10_000]) + b"\n")
+        append(client, hour(4), b"\n".join(expected[10_000:]) + b"\n")
+    gone = "http://127.0.0.1:1/example"
+    return World(lambda: azure_blob(account), expected, lambda: azure_blob(gone))
+
+
 WORLDS: dict[str, dict[str, Build]] = {
+    "azure_blob": {"growing blobs": growing_blobs},
     "event_hubs": {},
     "github": {"github": paged(Github, github)},
     "http_api": {"http api": paged(_Listed, generic)},
