@@ -76,10 +76,16 @@ def predicate(test: Test) -> Predicate:
 
 def any_of(tests: Sequence[Test]) -> Predicate:
     """Return a function that says whether one of the tests passes; plain texts share one set."""
-    plain = frozenset(_plain(test) for test in tests) - {None}
-    singles = [_single(test) for test in tests if _plain(test) is None]
+    plain: set[str] = set()
+    singles: list[Predicate] = []
+    for test in tests:
+        text = _plain(test)
+        if text is None:
+            singles.append(_single(test))
+        else:
+            plain.add(text)
     if plain:
-        singles.insert(0, _one_of(plain))
+        singles.insert(0, _one_of(frozenset(plain)))
     if len(singles) == 1:
         return singles[0]
     return lambda value: any(single(value) for single in singles)
@@ -93,7 +99,7 @@ def _plain(test: Test) -> str | None:
     return "".join(words).lower() if len(words) == len(test.parts) else None
 
 
-def _one_of(plain: frozenset[str | None]) -> Predicate:
+def _one_of(plain: frozenset[str]) -> Predicate:
     def check(value: object) -> bool:
         text = value if isinstance(value, str) else text_of(value)
         return text is not None and text.lower() in plain

@@ -24,7 +24,14 @@ if TYPE_CHECKING:
     from tocsin.ocsf.attack_matrix import Coverage
 
 DEFAULT_ALERT_AGE = timedelta(days=1)
-_NEVER = Necessary(AnyOf(()), lambda path: True)
+
+
+def _reads_record(path: str) -> bool:
+    """Say that every path is read from the record, as Python rules do."""
+    return True
+
+
+_NEVER = Necessary(AnyOf(()), _reads_record)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +160,7 @@ class RuleSet:
         unbound = []
         # Thousands of rules name few log sources.
         bind = cache(log_sources.bind)
+        reader = cache(EventReader)
         for rule in every:
             if rule.correlation is not None:
                 continue
@@ -161,7 +169,8 @@ class RuleSet:
                 unbound.append(rule)
             for source in sources:
                 resolved = log_sources.resolved(rule, source)
-                bound = _bound(resolved, log_sources.native_roots(source))
+                roots = log_sources.native_roots(source)
+                bound = _bound(resolved, reader(resolved.log_source.reads_ocsf, roots))
                 by_source.setdefault(source, []).append(bound)
         frozen = {source: tuple(bound) for source, bound in by_source.items()}
         return _assembled(every, frozen, tuple(unbound), alert_age)
@@ -315,8 +324,7 @@ def _muted(rules: Iterable[Rule]) -> frozenset[str]:
     return frozenset(silent - loud | blocks)
 
 
-def _bound(rule: Rule, native_roots: frozenset[str]) -> BoundRule:
-    reader = EventReader(rule.log_source.reads_ocsf, native_roots)
+def _bound(rule: Rule, reader: EventReader) -> BoundRule:
     holds = None if rule.condition is None else _Compiled(rule.condition, reader)
     return BoundRule(rule, holds, reader)
 
@@ -343,6 +351,6 @@ def _necessary(bound: BoundRule) -> Necessary:
     # A Python rule sees the source's own record, whatever its first keys are called.
     return Necessary(
         necessary_condition(bound.rule.source, bound.rule.helpers),
-        lambda path: True,
+        _reads_record,
         is_exact=False,
     )

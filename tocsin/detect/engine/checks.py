@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from tocsin.conditions import compile_condition
-from tocsin.conditions.tree import AllOf, Condition, Leaf, leaves_of, paths_of
+from tocsin.conditions.tree import AllOf, Condition, Field, Leaf, Text, paths_of
 from tocsin.detect.engine.heads import Heads
 from tocsin.detect.engine.reduced import Reduce, reduced
 from tocsin.detect.engine.shape import Necessary
@@ -46,6 +46,7 @@ class Checks:
     ) -> None:
         self._rules, self._heads, self._can_decide = rules, heads, can_decide
         self._made: dict[int, Reduce[object]] = {}
+        self._leaves: dict[Callable[[str], bool], _Leaves] = {}
 
     def ask(self, numbers: Iterable[int], head: object) -> Open:
         """Return what these rules say about an event."""
@@ -62,16 +63,42 @@ class Checks:
 
     def check(self, condition: Condition, rule: Necessary) -> Reduce[object]:
         """Return a condition of a rule as a function of decoded fields."""
-
-        def can_decide(leaf: Leaf) -> bool:
-            return can_read(leaf, rule, self._heads) and self._can_decide(leaf)
-
-        if all(map(can_decide, leaves_of(condition))):
-            return compile_condition(condition, self._heads)
-        return reduced(condition, self._heads, can_decide)
+        leaves = self._leaves.get(rule.reads_record)
+        if leaves is None:
+            leaves = _Leaves(rule.reads_record, self._heads, self._can_decide)
+            self._leaves[rule.reads_record] = leaves
+        return reduced(condition, leaves.of)
 
 
-def can_read(leaf: Leaf, rule: Necessary, heads: Heads) -> bool:
-    """Return whether the fields of a leaf are among those decoded."""
-    paths = paths_of(leaf)
-    return bool(paths) and heads.paths.issuperset(paths) and all(map(rule.reads_record, paths))
+class _Leaves:
+    """Leaves as functions of decoded fields; rules share those that they have in common.
+
+    Args:
+        reads_record: whether a path of these rules is read from the record.
+    """
+
+    def __init__(
+        self, reads_record: Callable[[str], bool], heads: Heads, can_decide: CanDecide
+    ) -> None:
+        self._reads_record, self._heads, self._can_decide = reads_record, heads, can_decide
+        self._made: dict[Leaf, Callable[[object], bool] | None] = {}
+
+    def of(self, leaf: Leaf) -> Callable[[object], bool] | None:
+        """Return a leaf as a function, `None` where the fields that it reads are not decoded."""
+        if not _is_short(leaf):
+            return self._of(leaf)
+        if leaf not in self._made:
+            self._made[leaf] = self._of(leaf)
+        return self._made[leaf]
+
+    def _of(self, leaf: Leaf) -> Callable[[object], bool] | None:
+        paths = paths_of(leaf)
+        can_read = paths and self._heads.paths.issuperset(paths)
+        if can_read and all(map(self._reads_record, paths)) and self._can_decide(leaf):
+            return compile_condition(leaf, self._heads)
+        return None
+
+
+def _is_short(leaf: Leaf) -> bool:
+    """Return whether the leaf is found sooner than it is made: it compares with one text."""
+    return isinstance(leaf, Field) and len(leaf.tests) == 1 and isinstance(leaf.tests[0], Text)

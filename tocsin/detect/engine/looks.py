@@ -6,13 +6,13 @@ second look, and what they decide is remembered as well; only what no decoded fi
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 import msgspec
 
-from tocsin.conditions.tree import leaves_of, paths_of
+from tocsin.conditions.tree import Condition, Leaf, leaves_of, paths_of
 from tocsin.detect.engine.checks import Checks, Left, Open
 from tocsin.detect.engine.field_index import Numbers
 from tocsin.detect.engine.heads import Heads, Kind, can_decode, without_prefixes
@@ -130,9 +130,11 @@ class Looks:
         return self._looks[left]
 
     def _made(self, left: Left) -> SecondLook | None:
-        if not all(_kinds((each,), self._rules) for each in left):
+        leaves = [list(_record_leaves(each, self._rules)) for each in left]
+        if not all(map(_decodable, leaves)):
             return None
-        kinds = _kinds(left, self._rules)
+        every = [leaf for found in leaves for leaf in found]
+        kinds = kinds_of(every, without_prefixes(_decodable(every)))
         key = tuple(kinds.items())
         heads = self._heads.get(key)
         if heads is None:
@@ -140,12 +142,12 @@ class Looks:
         return SecondLook(left, self._rules, heads, self._allowance)
 
 
-def _kinds(left: Left, rules: Sequence[Necessary]) -> Mapping[str, Kind]:
-    leaves = [
-        leaf
-        for number, condition in left
-        for leaf in leaves_of(condition)
-        if all(map(rules[number].reads_record, paths_of(leaf)))
-    ]
-    paths = {path for leaf in leaves for path in paths_of(leaf) if can_decode(path)}
-    return kinds_of(leaves, without_prefixes(paths))
+def _record_leaves(open_rule: tuple[int, Condition], rules: Sequence[Necessary]) -> Iterator[Leaf]:
+    number, condition = open_rule
+    for leaf in leaves_of(condition):
+        if all(map(rules[number].reads_record, paths_of(leaf))):
+            yield leaf
+
+
+def _decodable(leaves: Iterable[Leaf]) -> frozenset[str]:
+    return frozenset(path for leaf in leaves for path in paths_of(leaf) if can_decode(path))
