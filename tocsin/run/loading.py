@@ -13,7 +13,7 @@ from tocsin.ocsf import RawBatch
 from tocsin.run.memory import keep_small
 from tocsin.run.offline import Advance, file_source
 from tocsin.run.pipeline import Prepared, TurnReport, prepare, turn, turn_whatever_comes
-from tocsin.run.recognition import recognize
+from tocsin.run.recognition import Tell, recognize, silently
 from tocsin.run.tools import Tools
 from tocsin.run.wiring import load_mappings, load_rules, load_tools, mapping_for, rules_of
 from tocsin.settings import Settings
@@ -23,9 +23,21 @@ _AHEAD = 1
 
 
 def ingest_files(
-    paths: Sequence[str], source: str, settings: Settings, advance: Advance
+    paths: Sequence[str],
+    source: str,
+    settings: Settings,
+    advance: Advance,
+    *,
+    tell: Tell = silently,
 ) -> Counter[str]:
     """Load files into the store; run again with the same paths, it resumes.
+
+    Args:
+        paths: files and folders.
+        source: what their records are, or `auto`.
+        settings: with the data folder.
+        advance: told how far it is.
+        tell: told which source was recognized, and why.
 
     Returns:
         How many `records` came, and `events`, `duplicates`, `rejects`, `findings` and changed
@@ -38,7 +50,9 @@ def ingest_files(
     keep_small()
     # Before the store is opened: a mistyped source must not leave a data folder behind.
     mappings = load_mappings()
-    mapping = recognize(paths, mappings) if source == "auto" else mapping_for(source, mappings)
+    mapping = (
+        recognize(paths, mappings, tell) if source == "auto" else mapping_for(source, mappings)
+    )
     with Store.open(settings.data) as store, RuleWorker() as worker:
         tools = load_tools(settings, load_rules(rules_of(settings), settings), worker, mappings)
         feed = _feed(paths, mapping.source)

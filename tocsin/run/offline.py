@@ -13,7 +13,7 @@ from tocsin.collect import Source
 from tocsin.isolate import RuleWorker
 from tocsin.ocsf import RawBatch, concat, findings, output, schemas
 from tocsin.run.knowing import knowledge_of
-from tocsin.run.recognition import recognize
+from tocsin.run.recognition import Tell, recognize, silently
 from tocsin.run.redacting import redaction_of
 from tocsin.run.wiring import RuleChoice, load_mapping, load_mappings, load_rules, log_sources
 from tocsin.settings import Settings
@@ -48,7 +48,12 @@ class OfflineRun:
 
 
 def normalize_files(
-    paths: Sequence[str], source: str, settings: Settings, advance: Advance
+    paths: Sequence[str],
+    source: str,
+    settings: Settings,
+    advance: Advance,
+    *,
+    tell: Tell = silently,
 ) -> OfflineRun:
     """Normalize files; `source` may be `auto`.
 
@@ -57,13 +62,19 @@ def normalize_files(
         SourceError: a named path cannot be read.
     """
     run = OfflineRun(iter(()))
-    prepared = _normalized(run, paths, source, settings, advance)
+    prepared = _normalized(run, chosen_mapping(paths, source, tell), paths, settings, advance)
     run.results = _events_of(_enriched(prepared, settings))
     return run
 
 
 def detect_files(
-    paths: Sequence[str], source: str, choice: RuleChoice, settings: Settings, advance: Advance
+    paths: Sequence[str],
+    source: str,
+    choice: RuleChoice,
+    settings: Settings,
+    advance: Advance,
+    *,
+    tell: Tell = silently,
 ) -> OfflineRun:
     """Run rules over files: one finding for each match; `source` may be `auto`.
 
@@ -77,7 +88,8 @@ def detect_files(
     run = OfflineRun(iter(()), problems=tuple(map(str, loaded.refusals)))
     worker = RuleWorker()  # no process runs before the first record
     worker.provide(loaded.surroundings)
-    prepared = _enriched(_normalized(run, paths, source, settings, advance), settings)
+    mapping = chosen_mapping(paths, source, tell)
+    prepared = _enriched(_normalized(run, mapping, paths, settings, advance), settings)
     run.results = _findings_of(run, prepared, rules, worker)
     return run
 
@@ -99,21 +111,24 @@ def file_source(
     return made
 
 
-def chosen_mapping(paths: Sequence[str], source: str) -> normalize.Mapping:
+def chosen_mapping(paths: Sequence[str], source: str, tell: Tell = silently) -> normalize.Mapping:
     """Return the mapping of `source`, or for `auto` the one that fits the content best.
 
     Raises:
         UsageError: no such source, or none was recognized.
     """
     if source == "auto":
-        return recognize(paths, load_mappings())
+        return recognize(paths, load_mappings(), tell)
     return load_mapping(source)
 
 
 def _normalized(
-    run: OfflineRun, paths: Sequence[str], source: str, settings: Settings, advance: Advance
+    run: OfflineRun,
+    mapping: normalize.Mapping,
+    paths: Sequence[str],
+    settings: Settings,
+    advance: Advance,
 ) -> Iterator[normalize.Normalized]:
-    mapping = chosen_mapping(paths, source)
     redaction = redaction_of(settings)
     for found in file_source(paths, mapping, "offline", advance).read(None):
         batch, _ = redaction.of(found)

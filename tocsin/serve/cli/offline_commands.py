@@ -53,7 +53,8 @@ def detect(
     choice = RuleChoice(folders=tuple(rules or ()), with_builtin=with_builtin or not rules)
     is_over = False
     with progress_bar("Detecting") as advance:
-        run = detect_files(paths, source, choice, settings_for(config, None, pipeline), advance)
+        settings = settings_for(config, None, pipeline)
+        run = detect_files(paths, source, choice, settings, advance, tell=say)
         for problem in run.problems:
             say(problem)
         findings = run.results
@@ -85,7 +86,7 @@ def normalize(
 
     invalid = 0
     with progress_bar("Normalizing") as advance:
-        run = normalize_files(paths, source, settings_for(config, None), advance)
+        run = normalize_files(paths, source, settings_for(config, None), advance, tell=say)
         for event in run.results:
             write_json_line(event)
             invalid += _complain(event) if validate else 0

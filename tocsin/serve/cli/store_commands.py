@@ -74,7 +74,7 @@ def ingest(
     if not paths:
         raise UsageError("name files or folders to load, or --rejects to replay rejects")
     with progress_bar("Loading") as advance:
-        counts = loading.ingest_files(paths, source, settings, advance)
+        counts = loading.ingest_files(paths, source, settings, advance, tell=say)
     say(_counted(counts))
 
 
