@@ -8,6 +8,7 @@ import pytest
 from tests.collect.trails import trails_served
 from tests.run.crank import call, stopped_trail
 from tests.serve.cli.shell import tocsin
+from tocsin.collect.accounts import ReachedAccount
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 REGIONS = ("--since", "3h", "--region", "eu-central-1", "--region", "us-east-1")
@@ -60,3 +61,40 @@ def test_what_the_stream_brings_later_is_known(aws, tmp_path):
     )
 
     assert ended.err.startswith("61 records: 0 events, 61 duplicates")
+
+
+def test_terraform_is_written_where_it_is_wanted(aws, tmp_path):
+    ended = look(tmp_path / "data", "--terraform", tmp_path / "stream", "--since", "30m")
+
+    assert {path.name for path in (tmp_path / "stream").iterdir()} == {
+        "aws.tf",
+        "tocsin.auto.tfvars",
+    }
+    assert "aws_sqs_queue" not in ended.out
+
+
+def test_rights_are_printed_without_looking(aws):
+    ended = tocsin("connect", "aws", "--rights")
+
+    assert "cloudtrail:LookupEvents" in ended.out
+    assert aws.asked.total() == 0
+
+
+@pytest.mark.parametrize("since", ["0d", "400d", "soon", "2999-01-01"])
+def test_a_span_that_cannot_be_looked_back_is_told(since, tmp_path):
+    ended = tocsin("connect", "aws", "--since", since, "--data", tmp_path / "data")
+
+    assert ended.code == 2
+    assert not (tmp_path / "data").exists()
+
+
+def test_the_doctor_names_logs_that_are_off_and_their_cost(aws, tmp_path, monkeypatch):
+    monkeypatch.setattr(ReachedAccount, "regions", lambda self: ("eu-central-1",))
+    ended = tocsin("doctor", "--cloud", "aws", "--data", tmp_path / "data", "--output", "json")
+
+    rows = {row["check"]: row for row in ended.json}
+    flow = rows["aws 111122223333 eu-central-1 vpc flow"]
+    assert ended.code == 1
+    assert flow["result"] == "not well"
+    assert "about $2.50 a month (10 GB a VPC)" in flow["message"]
+    assert rows["aws cost"]["message"].startswith("about $")

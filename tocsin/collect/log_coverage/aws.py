@@ -86,13 +86,14 @@ def _regional(account: ReachedAccount, region: str) -> Iterator[LogState]:
 def _told(place: str, kind: str, look: Callable[[], Iterator[LogState]]) -> Iterator[LogState]:
     """Yield what a look finds out; where it may not look, say so."""
     from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.parsers import ResponseParserError
 
     try:
         yield from look()
     except ClientError as error:
         yield LogState(place, kind, None, f"cannot be found out: {error_code(error)}: {error}")
-    except BotoCoreError as error:
-        yield LogState(place, kind, None, f"cannot be found out: {error}")
+    except (BotoCoreError, ResponseParserError) as error:
+        yield LogState(place, kind, None, f"cannot be found out: {str(error).splitlines()[0]}")
 
 
 def _trails(account: ReachedAccount) -> Iterator[LogState]:

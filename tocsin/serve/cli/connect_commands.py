@@ -28,8 +28,7 @@ from tocsin.serve.cli.output import (
 )
 
 if TYPE_CHECKING:
-    from tocsin.run.connecting import Advance, Looked
-    from tocsin.run.streaming import Plan
+    from tocsin.run import connecting, streaming
 
 connect = typer.Typer(no_args_is_help=True)
 
@@ -199,12 +198,12 @@ def _write_finding(finding: Mapping[str, object]) -> None:
     write_line(f"{as_cell(finding['first_time'])}  {word:<13} {finding['title']}  ({entity})")
 
 
-def _by_word(looked: "Looked") -> dict[str, int]:
+def _by_word(looked: "connecting.Looked") -> dict[str, int]:
     counted = {word: looked.severities[number] for number, word in _SEVERITIES.items()}
     return {word: count for word, count in counted.items() if count}
 
 
-def _write_summary(cloud: str, looked: "Looked") -> None:
+def _write_summary(cloud: str, looked: "connecting.Looked") -> None:
     title, url = looked.incident or (None, None)
     write_json_line(
         {
@@ -219,7 +218,7 @@ def _write_summary(cloud: str, looked: "Looked") -> None:
     )
 
 
-def _summarize(cloud: str, looked: "Looked") -> None:
+def _summarize(cloud: str, looked: "connecting.Looked") -> None:
     counts, severities = looked.counts, _by_word(looked)
     say(
         f"{counts['events']} events ({counts['duplicates']} known before, {counts['rejects']}"
@@ -240,7 +239,7 @@ def _some(names: tuple[str, ...], word: str) -> str:
     return f"{len(names)} {word}" if len(names) > 3 else ", ".join(names) or f"no {word}"
 
 
-def _stream(plan: "Plan", terraform: Path | None, is_shown: bool) -> None:
+def _stream(plan: "streaming.Plan", terraform: Path | None, is_shown: bool) -> None:
     from tocsin.run import streaming
 
     if terraform is not None:
@@ -253,7 +252,7 @@ def _stream(plan: "Plan", terraform: Path | None, is_shown: bool) -> None:
 
 
 @contextmanager
-def _span_bar(label: str) -> "Iterator[Advance]":
+def _span_bar(label: str) -> "Iterator[connecting.Advance]":
     """Show how much of the time has been looked at, where somebody watches."""
     if not sys.stderr.isatty():
         yield lambda done, total: None
