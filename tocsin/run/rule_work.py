@@ -1,25 +1,24 @@
-"""What people do with rules: list them, check them, test them, on examples and on history."""
+"""What people do with rules: list them, check them, test them, on examples and on history.
+
+What looks into the store is loaded when first asked for: those who list or check need none of it.
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 import msgspec
 import pyarrow as pa
 
-from tocsin import detect, enrich, normalize
+from tocsin import detect
 from tocsin.errors import Problem
 from tocsin.isolate import RuleWorker
 from tocsin.ocsf import RawBatch, from_rows, schemas
 from tocsin.run import content
-from tocsin.run.backtest import Backtest, RuleTested, backtest
-from tocsin.run.backtest_plan import Asked
-from tocsin.run.coverage import Covered, coverage, navigator_layer
-from tocsin.run.knowing import example_knowledge
-from tocsin.run.noise import Noise, noise
 from tocsin.run.notice import Noticed, ask_to_reload, noticed
-from tocsin.run.remembering import CorrelationMemory, Learning, correlation_memories
 from tocsin.run.wiring import (
     LoadedRules,
     RuleChoice,
@@ -28,7 +27,15 @@ from tocsin.run.wiring import (
     log_sources,
     rules_of,
 )
-from tocsin.settings import Settings
+
+if TYPE_CHECKING:
+    from tocsin import normalize
+    from tocsin.run.backtest import Backtest, RuleTested, backtest
+    from tocsin.run.backtest_plan import Asked
+    from tocsin.run.coverage import Covered, coverage, navigator_layer
+    from tocsin.run.noise import Noise, noise
+    from tocsin.run.remembering import CorrelationMemory, Learning, correlation_memories
+    from tocsin.settings import Settings
 
 __all__ = [
     "Asked",
@@ -53,6 +60,27 @@ __all__ = [
     "normalize_record",
     "noticed",
 ]
+
+_HOMES = {
+    "Asked": "backtest_plan",
+    "Backtest": "backtest",
+    "CorrelationMemory": "remembering",
+    "Covered": "coverage",
+    "Learning": "remembering",
+    "Noise": "noise",
+    "RuleTested": "backtest",
+    "backtest": "backtest",
+    "correlation_memories": "remembering",
+    "coverage": "coverage",
+    "navigator_layer": "coverage",
+    "noise": "noise",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"tocsin.run.{_HOMES[name]}"), name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +108,12 @@ class ExampleTested:
     reason: str
 
 
-def list_rules(choice: RuleChoice | None, settings: Settings) -> LoadedRules:
+def list_rules(choice: RuleChoice | None, settings: "Settings") -> LoadedRules:
     """Return the chosen rules that can be used, in order of file; those in force for `None`."""
     return load_rules(choice or rules_of(settings), settings)
 
 
-def check_rules(choice: RuleChoice, settings: Settings | None = None) -> RulesChecked:
+def check_rules(choice: RuleChoice, settings: "Settings | None" = None) -> RulesChecked:
     """Return what is wrong with the chosen rules, and as warnings what looks wrong.
 
     Args:
@@ -96,7 +124,7 @@ def check_rules(choice: RuleChoice, settings: Settings | None = None) -> RulesCh
     bindings = log_sources(settings)
     alone = [rule for rule in loaded.rules if rule.correlation is None]
     unbound = [rule for rule in alone if not bindings.bind(rule.log_source)]
-    fields = {source: _known_fields(mapping) for source, mapping in load_mappings().items()}
+    fields = _fields_read(alone, bindings)
     odd = bindings.lint(loaded.rules, loaded.texts, attack=content.attack_text(), fields=fields)
     refused = len({each.location.file for each in loaded.refusals})
     problems = (*loaded.problems, *_never_run(unbound), *odd)
@@ -114,7 +142,20 @@ def _never_run(unbound: Iterable[detect.Rule]) -> Iterator[Problem]:
         yield Problem(rules[0].location, message, is_warning=True)
 
 
-def _known_fields(mapping: normalize.Mapping) -> frozenset[str]:
+def _fields_read(
+    rules: Iterable[detect.Rule], bindings: detect.LogSources
+) -> dict[str, frozenset[str]]:
+    """Return the known fields of the sources that the rules read; others are not compiled."""
+    mappings = load_mappings()
+    native = (rule.log_source for rule in rules if rule.condition is not None)
+    logs = {each for each in native if not each.reads_ocsf}
+    sources = {source for each in logs for source in bindings.bind(each)}
+    return {
+        source: _known_fields(mappings[source]) for source in sorted(sources.intersection(mappings))
+    }
+
+
+def _known_fields(mapping: "normalize.Mapping") -> frozenset[str]:
     """Return the fields that the mapping reads or that its records show, some without depth."""
     records = [mapping.example, *(sample.record for sample in mapping.samples)]
     return frozenset(mapping.fields).union(*records)
@@ -122,7 +163,7 @@ def _known_fields(mapping: normalize.Mapping) -> frozenset[str]:
 
 def check_examples(
     choice: RuleChoice,
-    settings: Settings | None = None,
+    settings: "Settings | None" = None,
     tell: Callable[[str], None] = lambda line: None,
 ) -> tuple[ExampleTested, ...]:
     """Run every example of the chosen rules as in production: laid over a record, normalized.
@@ -169,7 +210,7 @@ def _examples_of(
     def normalize_example(source: str, record: Mapping[str, object]) -> pa.Table:
         return normalize_record(mappings[source], record)
 
-    bases = {source: mapping.example for source, mapping in mappings.items()}
+    bases = _Examples(mappings)
     with RuleWorker() as worker:
         worker.provide(surroundings)
         results = detect.run_examples(rules, normalize_example, worker, base_records=bases)
@@ -179,11 +220,31 @@ def _examples_of(
     ]
 
 
-def normalize_record(mapping: normalize.Mapping, record: Mapping[str, object]) -> pa.Table:
+class _Examples(Mapping[str, Mapping[str, object]]):
+    """The complete record of each source, its mapping compiled when first asked for."""
+
+    def __init__(self, mappings: "Mapping[str, normalize.Mapping]") -> None:
+        self._mappings = mappings
+
+    def __getitem__(self, source: str) -> Mapping[str, object]:
+        return self._mappings[source].example
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._mappings)
+
+    def __len__(self) -> int:
+        return len(self._mappings)
+
+
+def normalize_record(mapping: "normalize.Mapping", record: Mapping[str, object]) -> pa.Table:
     """Return the events table of one record; empty where it is a reject.
 
     Addresses of documentation have the places that examples count on (`knowing`).
     """
+    # Loaded here: those who list rules run no mapping.
+    from tocsin import enrich, normalize
+    from tocsin.run.knowing import example_knowledge
+
     row = {
         "raw": msgspec.json.encode(record),
         "origin": "example",
