@@ -33,6 +33,7 @@ NO_ROOMS = {
     "packaging",
     "plugins",
     "plugs",
+    "servers",
     "settings",
     "speed",
 }
