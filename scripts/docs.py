@@ -42,6 +42,16 @@ PLUGS = {
     "notifier": ("tocsin.act.notifiers", "tocsin.act.contracts", "Notifier"),
 }
 """Kinds of plugs: their package, and where their promise is written."""
+VECTORS = {
+    "AWS": ("aws",),
+    "GCP": ("gcp",),
+    "Azure": ("azure", "microsoft365"),
+    "Kubernetes and runtime": ("kubernetes", "falco", "kubearmor", "trivy_operator"),
+    "hosts": ("linux", "wazuh", "osquery"),
+    "network": ("zeek", "suricata", "netflow"),
+    "code and identity": ("github", "okta", "google_workspace"),
+}
+"""What sources tell of, by the vendor in their name; all others bring findings of other tools."""
 
 
 def main(arguments: list[str]) -> int:
@@ -225,9 +235,77 @@ def sources_page() -> str:
         "listed here; [search](../guides/search.md) uses the OCSF attributes. Write your own:",
         "[add a source](../guides/add-a-source.md).",
     ]
-    for mapping in _mappings():
+    mappings = _mappings()
+    lines += ["", *source_catalogue(mappings), "", *_ways_in()]
+    for mapping in mappings:
         lines += ["", f"## `{mapping.source}`", "", *_source(mapping)]
     return _page(lines)
+
+
+def source_catalogue(mappings: Iterable[normalize.Mapping]) -> list[str]:
+    """Return the table of all sources: vector, reader, classes, how many rules read it, guide."""
+    _, by_source = _shipped_rules()
+    guides = {path.name: path.read_text("utf-8") for path in sorted((DOCS / "guides").glob("*.md"))}
+    return _table(
+        ("source", "vector", "what it is", "reader", "OCSF classes", "rules", "guide"),
+        [
+            (
+                f"[`{mapping.source}`](#{_anchor(mapping.source)})",
+                _vector(mapping.source),
+                _product(mapping.source),
+                _reader_name(mapping),
+                ", ".join(sorted({each.caption for each in mapping.classes})),
+                _rule_count(mapping.source, by_source),
+                ", ".join(
+                    f"[{name.removesuffix('.md')}](../guides/{name})"
+                    for name, text in guides.items()
+                    if name.startswith(("connect-", "bring-", "receive-", "ship-"))
+                    and (f"`{mapping.source}`" in text or f"source: {mapping.source}" in text)
+                ),
+            )
+            for mapping in mappings
+        ],
+    )
+
+
+def _vector(source: str) -> str:
+    """Return the part of a team's world that a source tells of."""
+    vendor = source.split(".")[0]
+    for vector, vendors in VECTORS.items():
+        if vendor in vendors:
+            return vector
+    return "findings of others"
+
+
+def _reader_name(mapping: normalize.Mapping) -> str:
+    return f"`{type(mapping.reader).__module__.rpartition('.')[2]}`" if mapping.reader else "JSON"
+
+
+def _rule_count(source: str, by_source: Mapping[str, list[detect.Rule]]) -> str:
+    count = len(by_source.get(source, ()))
+    return f"[{count}](rules.md#{_anchor(source)})" if count else "0"
+
+
+def _ways_in() -> Iterator[str]:
+    """Yield the table of the ways in: any source may come by any of them."""
+    yield "Records of every source may come by each of these ways; the guarantee says what is"
+    yield "lost when either side ends: nothing and the sender knows (*acknowledged*), nothing as"
+    yield "Tocsin goes on where it was (*resumable*), or what was on its way (*lossy*)."
+    yield ""
+    rows = []
+    for kind in feeds.kind_names(installed=False):
+        if kind != "plugin":
+            found = feeds.feed_kind(kind)
+            way = "push" if found.is_received else "pull"
+            guarantee = str(getattr(found.plug, "guarantee", "resumable"))
+            link = f"[`{kind}`](settings.md#feeds-of-kind-{kind})"
+            rows.append((link, way, guarantee, _about_kind(found.plug)))
+    yield from _table(("way in", "direction", "guarantee", "what it is"), rows)
+
+
+def _about_kind(plug: type) -> str:
+    text = inspect.getdoc(importlib.import_module(plug.__module__)) or ""
+    return " ".join(text.split("\n\n")[0].split())
 
 
 def _mappings() -> list[normalize.Mapping]:
@@ -274,7 +352,9 @@ def _source(mapping: normalize.Mapping) -> Iterator[str]:
 def _product(source: str) -> str:
     text = (ROOT / "content" / "mappings" / f"{source}.yaml").read_text("utf-8")
     found = re.search(r"^product: \{vendor_name: (.+), name: (.+)\}$", text, re.MULTILINE)
-    return f"{found[1]} {found[2]}" if found else source
+    if not found:
+        return source
+    return found[2] if found[2].startswith(found[1]) else f"{found[1]} {found[2]}"
 
 
 def _code(text: str | None) -> str:

@@ -135,3 +135,28 @@ def test_every_command_is_described_with_its_permission():
     assert page.count("\n## `tocsin ") == len(registered)
     assert page.count("\nPermission: `") == len(registered)
     assert page.count("\n`tocsin ") == len(registered)
+
+
+def test_the_catalogue_names_every_way_in_with_its_guarantee(made):
+    lines = list(made._ways_in())
+    kinds = [kind for kind in made.feeds.kind_names(installed=False) if kind != "plugin"]
+
+    for kind in kinds:
+        (row,) = [line for line in lines if line.startswith(f"| [`{kind}`](")]
+        assert row.split(" | ")[2] in {"acknowledged", "resumable", "lossy"}
+    assert made._vector("aws.cloudtrail") == "AWS"
+    assert made._vector("sarif.report") == "findings of others"
+
+
+def test_a_row_of_the_catalogue_says_what_reads_a_source(made):
+    macros = (PROJECT / "content" / "functions.sql").read_text("utf-8")
+    file = PROJECT / "content" / "mappings" / "zeek.log.yaml"
+    mapping = made.normalize.load_mapping(
+        file.read_text("utf-8"), file.name, macros, find_reader=made.content.find_reader
+    )
+
+    row = made.source_catalogue([mapping])[2]
+
+    assert row.startswith("| [`zeek.log`](#zeeklog) | network | Zeek | `zeek_tsv` | ")
+    assert "DNS Activity" in row
+    assert "](rules.md#zeeklog)" in row
