@@ -30,6 +30,7 @@ NO_ROOMS = {
     "corpora",
     "crash",
     "docs",
+    "fuzz",
     "packaging",
     "plugins",
     "plugs",
