@@ -1,8 +1,6 @@
 """Write the pages that are made from the program itself, or check that they are fresh.
 
-    python scripts/docs.py           write what has changed
-    python scripts/docs.py --check   name every page that is stale, change nothing
-
+`python scripts/docs.py` writes what has changed; `--check` names every stale page, changes nothing.
 The pages hold no date and no path of this machine: the same code gives the same bytes.
 """
 
@@ -18,6 +16,7 @@ from pkgutil import iter_modules
 from typing import get_args
 
 import typer
+from docs_layout import MADE, RENEW, anchor, code, first, page, paragraphs, prose, table
 
 from tocsin import detect, normalize, plugins
 from tocsin.ocsf.classes import severities
@@ -28,8 +27,6 @@ from tocsin.settings import feeds, json_schema, reference_markdown
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
-RENEW = "python scripts/docs.py"
-MADE = f"<!-- Made by `{RENEW}`; change the program instead. -->\n\n"
 
 ROOMS = (
     *("ocsf", "conditions", "redact", "normalize", "enrich", "intelligence", "detect", "posture"),
@@ -42,6 +39,7 @@ PLUGS = {
     "notifier": ("tocsin.act.notifiers", "tocsin.act.contracts", "Notifier"),
 }
 """Kinds of plugs: their package, and where their promise is written."""
+
 VECTORS = {
     "AWS": ("aws",),
     "GCP": ("gcp",),
@@ -97,11 +95,11 @@ def commands_page() -> str:
         lines += [f"`{_usage(path, command)}`", ""]
         permission = _permission(command)
         lines += [f"Permission: `{permission}`.", ""] if permission else []
-        lines += _table(
+        lines += table(
             ("argument or option", "value", "default", "meaning"),
             [_parameter(each) for each in command.params if each.name != "help"],
         )
-    return _page(lines)
+    return page(lines)
 
 
 def _commands(path: tuple[str, ...], command: typer.core.TyperCommand) -> Iterator[tuple]:
@@ -166,12 +164,12 @@ def rules_page() -> str:
     sections = [(f"`{source}`", bound) for source, bound in sorted(by_source.items())]
     for heading, bound in [*sections, ("Correlations", correlations)]:
         lines += ["", f"## {heading}", ""]
-        lines += _table(
+        lines += table(
             ("severity", "rule", "techniques"),
             [
                 (
                     severities()[rule.severity_id],
-                    f"[{_prose(rule.title)}](#{_anchor(rule.title)})",
+                    f"[{prose(rule.title)}](#{anchor(rule.title)})",
                     ", ".join(rule.techniques),
                 )
                 for rule in bound
@@ -179,7 +177,7 @@ def rules_page() -> str:
         )
         for rule in bound:
             lines += ["", *_rule(rule)]
-    return _page(lines)
+    return page(lines)
 
 
 def _shipped_rules() -> tuple[tuple[detect.Rule, ...], Mapping[str, list[detect.Rule]]]:
@@ -202,9 +200,9 @@ def _shipped_rules() -> tuple[tuple[detect.Rule, ...], Mapping[str, list[detect.
 
 def _rule(rule: detect.Rule) -> Iterator[str]:
     file = rule.location.file
-    yield f"### {_prose(rule.title)}"
+    yield f"### {prose(rule.title)}"
     yield ""
-    yield _prose(rule.description)
+    yield prose(rule.description)
     yield ""
     techniques = ", ".join(
         f"[{uid}](https://attack.mitre.org/techniques/{uid.replace('.', '/')}/)"
@@ -216,7 +214,7 @@ def _rule(rule: detect.Rule) -> Iterator[str]:
         yield "* Building block of correlations: no findings of its own"
     yield f"* `{rule.uid}`, [{Path(file).name}](../../{file}), {_examples(rule)}"
     for text in rule.false_positives:
-        yield f"* False positive: {_prose(text)}"
+        yield f"* False positive: {prose(text)}"
 
 
 def _examples(rule: detect.Rule) -> str:
@@ -239,18 +237,18 @@ def sources_page() -> str:
     lines += ["", *source_catalogue(mappings), "", *_ways_in()]
     for mapping in mappings:
         lines += ["", f"## `{mapping.source}`", "", *_source(mapping)]
-    return _page(lines)
+    return page(lines)
 
 
 def source_catalogue(mappings: Iterable[normalize.Mapping]) -> list[str]:
     """Return the table of all sources: vector, reader, classes, how many rules read it, guide."""
     _, by_source = _shipped_rules()
     guides = {path.name: path.read_text("utf-8") for path in sorted((DOCS / "guides").glob("*.md"))}
-    return _table(
+    return table(
         ("source", "vector", "what it is", "reader", "OCSF classes", "rules", "guide"),
         [
             (
-                f"[`{mapping.source}`](#{_anchor(mapping.source)})",
+                f"[`{mapping.source}`](#{anchor(mapping.source)})",
                 _vector(mapping.source),
                 _product(mapping.source),
                 _reader_name(mapping),
@@ -283,7 +281,7 @@ def _reader_name(mapping: normalize.Mapping) -> str:
 
 def _rule_count(source: str, by_source: Mapping[str, list[detect.Rule]]) -> str:
     count = len(by_source.get(source, ()))
-    return f"[{count}](rules.md#{_anchor(source)})" if count else "0"
+    return f"[{count}](rules.md#{anchor(source)})" if count else "0"
 
 
 def _ways_in() -> Iterator[str]:
@@ -300,7 +298,7 @@ def _ways_in() -> Iterator[str]:
             guarantee = str(getattr(found.plug, "guarantee", "resumable"))
             link = f"[`{kind}`](settings.md#feeds-of-kind-{kind})"
             rows.append((link, way, guarantee, _about_kind(found.plug)))
-    yield from _table(("way in", "direction", "guarantee", "what it is"), rows)
+    yield from table(("way in", "direction", "guarantee", "what it is"), rows)
 
 
 def _about_kind(plug: type) -> str:
@@ -326,24 +324,24 @@ def _source(mapping: normalize.Mapping) -> Iterator[str]:
     held = f"payloads hold their records in `{mapping.unwrap}`" if mapping.unwrap else "one a line"
     yield f"{len(mapping.samples)} samples; {held}."
     yield ""
-    yield from _table(
+    yield from table(
         ("class", "uid"),
         [(each.caption, str(each.uid)) for each in sorted(mapping.classes, key=lambda c: c.uid)],
     )
     yield ""
     yield "### OCSF attributes that it fills"
     yield ""
-    yield from _table(
+    yield from table(
         ("attribute", "taken unchanged from", "trust"),
         [
-            (f"`{path}`", _code(mapping.pairs.get(path)), label)
+            (f"`{path}`", code(mapping.pairs.get(path)), label)
             for path, label in sorted(mapping.event_trust.items())
         ],
     )
     yield ""
     yield "### Fields that it reads"
     yield ""
-    yield from _table(
+    yield from table(
         ("field", "trust"),
         [(f"`{path}`", mapping.trust.get(path, "attacker")) for path in sorted(mapping.fields)],
     )
@@ -355,10 +353,6 @@ def _product(source: str) -> str:
     if not found:
         return source
     return found[2] if found[2].startswith(found[1]) else f"{found[1]} {found[2]}"
-
-
-def _code(text: str | None) -> str:
-    return f"`{text}`" if text else ""
 
 
 def extension_points_page() -> str:
@@ -379,11 +373,11 @@ def extension_points_page() -> str:
     for kind, (package, module, promise) in PLUGS.items():
         described = inspect.getdoc(getattr(importlib.import_module(module), promise)) or ""
         group = f"tocsin.{package.rpartition('.')[2]}"
-        lines += ["", f"## {kind.capitalize()}", "", f"{_paragraphs(described)}", ""]
+        lines += ["", f"## {kind.capitalize()}", "", f"{paragraphs(described)}", ""]
         lines += [f"Package `{package}`, entry points `{group}`, promise `{promise}`."]
         for name in _own_plugs(package):
             lines += ["", *_plug(package, name)]
-    return _page(lines)
+    return page(lines)
 
 
 def _own_plugs(package: str) -> list[str]:
@@ -394,10 +388,10 @@ def _own_plugs(package: str) -> list[str]:
 def _plug(package: str, name: str) -> Iterator[str]:
     plug = plugins.find(package, name)
     kind = plugins.settings_type(plug)
-    described, about = _attributes(inspect.getdoc(kind) or ""), _first(kind)
+    described, about = _attributes(inspect.getdoc(kind) or ""), first(kind)
     yield f"### `{name}`"
     yield ""
-    yield _paragraphs(inspect.getdoc(importlib.import_module(f"{package}.{name}")) or "")
+    yield paragraphs(inspect.getdoc(importlib.import_module(f"{package}.{name}")) or "")
     yield ""
     if hasattr(plug, "guarantee"):
         yield f"Guarantee: *{plug.guarantee}*."
@@ -406,7 +400,7 @@ def _plug(package: str, name: str) -> Iterator[str]:
         if each != "plugin" and feeds.feed_kind(each).plug is plug:
             yield f"Keys of [`kind: {each}`](settings.md#feeds-of-kind-{each})."
             return
-    yield from _table(
+    yield from table(
         ("setting", "default", "meaning"),
         [
             (f"`{each.name}`", _default(each), described.get(each.name, about))
@@ -436,51 +430,10 @@ def doors_page() -> str:
     ]
     for room in ROOMS:
         door = importlib.import_module(f"tocsin.{room}")
-        lines += ["", f"## `{room}`", "", _paragraphs(inspect.getdoc(door) or ""), ""]
-        names = [
-            (f"`{name}`", _first(getattr(door, name))) for name in getattr(door, "__all__", ())
-        ]
-        lines += _table(("name", "what it is"), names) if names else []
-    return _page(lines)
-
-
-def _first(value: object) -> str:
-    """Return the first sentence about a name; of a plain value, its type."""
-    is_described = inspect.isclass(value) or inspect.isroutine(value) or inspect.ismodule(value)
-    if not is_described:
-        return f"a value: `{type(value).__name__}`"
-    return " ".join((inspect.getdoc(value) or "").split("\n\n")[0].split())
-
-
-def _paragraphs(text: str) -> str:
-    """Return a docstring as prose; its sections (`Attributes:`) are shown elsewhere."""
-    kept = re.split(r"\n\n(?:Args|Attributes|Returns|Raises):", text)[0]
-    return "\n\n".join(" ".join(part.split()) for part in kept.split("\n\n"))
-
-
-def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
-    lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
-    body = [f"| {' | '.join(_cell(cell) for cell in row)} |" for row in rows]
-    return [*lines, *body] if body else []
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")
-
-
-def _prose(text: str) -> str:
-    """Return text of a rule so that Markdown shows it as it is; code in backticks stays code."""
-    parts = re.split(r"(`[^`]*`)", " ".join(text.split()))
-    return "".join(p if p.startswith("`") else re.sub(r"([*<])", r"\\\1", p) for p in parts)
-
-
-def _anchor(title: str) -> str:
-    """Return the anchor that GitHub and GitLab give a heading."""
-    return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
-
-
-def _page(lines: Iterable[str]) -> str:
-    return MADE + "\n".join(lines).rstrip() + "\n"
+        lines += ["", f"## `{room}`", "", paragraphs(inspect.getdoc(door) or ""), ""]
+        names = [(f"`{name}`", first(getattr(door, name))) for name in getattr(door, "__all__", ())]
+        lines += table(("name", "what it is"), names) if names else []
+    return page(lines)
 
 
 PAGES: Mapping[str, Callable[[], str]] = {

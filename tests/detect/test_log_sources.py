@@ -33,11 +33,12 @@ def test_a_log_source_is_bound(log_source, sources):
     assert LOG_SOURCES.bind(log_source) == sources
 
 
-def test_the_shipped_file_binds_what_issue_two_reads():
+def test_the_shipped_file_binds_audit_logs_wherever_they_come_from():
     shipped = LogSources.read(SHIPPED.read_text(), "log_sources.yaml")
 
     assert shipped.bind(LogSource("aws", "cloudtrail")) == ("aws.cloudtrail",)
-    assert shipped.bind(LogSource("kubernetes", "audit", "application")) == ("kubernetes.audit",)
+    clusters = shipped.bind(LogSource("kubernetes", "audit", "application"))
+    assert clusters == ("gcp.gke_audit", "kubernetes.audit")
     assert shipped.bind(LogSource(log_types=("Kubernetes.Audit",))) == ("kubernetes.audit",)
     assert shipped.native_roots("aws.cloudtrail") == {"resources"}
 

@@ -3,6 +3,7 @@
 import importlib.util
 import re
 import shlex
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,6 +111,8 @@ def calls_of(program: str, line: str) -> Iterator[list[str]]:
 def generator() -> ModuleType:
     """Return the script that makes the pages."""
     path = PROJECT / "scripts" / "docs.py"
+    # What it shares with no other script lies beside it.
+    sys.path.insert(0, str(path.parent))
     specification = importlib.util.spec_from_file_location("made_pages", path)
     module = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)

@@ -90,9 +90,11 @@ def test_events_of_gke_are_those_of_kubernetes():
         for name in ("gcp.gke_audit", "kubernetes.audit")
     )
 
-    same = ("record", "accept", "uid", "time", "derived", "event", "observables", "classes")
-    for key in (*same, "trust", "example", "reader"):
+    same = ("record", "uid", "time", "derived", "event", "observables", "classes")
+    for key in (*same, "trust", "reader"):
         assert gke[key] == plain[key]
+    assert gke["accept"] == "cluster.provider = 'GCP' and " + plain["accept"]
+    assert gke["example"] == {"cluster": {"provider": "GCP"}, **plain["example"]}
 
 
 @pytest.mark.parametrize(

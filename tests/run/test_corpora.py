@@ -10,7 +10,7 @@ import pytest
 
 from tests.run.crank import is_conserved, settings_in
 from tocsin.ocsf import EVERYTHING
-from tocsin.run import detect_files, loading
+from tocsin.run import loading, offline
 from tocsin.run.wiring import RuleChoice
 from tocsin.settings import Settings
 from tocsin.store import IncidentFilter, Store
@@ -117,7 +117,7 @@ def test_what_detect_prints_is_what_ingest_stores(corpora: Path, tmp_path: Path)
     path = corpora / SETS[0].path
     loaded(SETS[0], path, settings)
 
-    run = detect_files([str(path)], "aws.cloudtrail", RuleChoice(), settings, ignore)
+    run = offline.detect_files([str(path)], "aws.cloudtrail", RuleChoice(), settings, ignore)
     printed = {str(finding["metadata"]["uid"]) for finding in run.results}  # type: ignore[index]
 
     with Store.open(settings.data) as store:

@@ -27,11 +27,20 @@ class Text:
     is_cased: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Number:
-    """The value is this number, or its decimal text."""
+    """The value is this number, or its decimal text.
+
+    1 and 1.0 are equal numbers and different tests: their texts differ.
+    """
 
     number: int | float
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Number) and repr(self.number) == repr(other.number)
+
+    def __hash__(self) -> int:
+        return hash(repr(self.number))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,19 +7,26 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tocsin.run import diagnosis, intelligence_work, loading, rule_work, suppressing
+    from tocsin.run import (
+        diagnosis,
+        intelligence_work,
+        loading,
+        offline,
+        redacting,
+        rule_work,
+        suppressing,
+    )
     from tocsin.run.embedded import Running, start
-    from tocsin.run.offline import detect_files, normalize_files
     from tocsin.run.wiring import RuleChoice
 
 __all__ = [
     "RuleChoice",
     "Running",
-    "detect_files",
     "diagnosis",
     "intelligence_work",
     "loading",
-    "normalize_files",
+    "offline",
+    "redacting",
     "rule_work",
     "start",
     "suppressing",
@@ -28,11 +35,12 @@ __all__ = [
 _HOMES = {
     "RuleChoice": "wiring",
     "Running": "embedded",
-    "detect_files": "offline",
-    "normalize_files": "offline",
     "start": "embedded",
 }
-_MODULES = ("diagnosis", "intelligence_work", "loading", "rule_work", "suppressing")
+_MODULES = (
+    *("diagnosis", "intelligence_work", "loading", "offline"),
+    *("redacting", "rule_work", "suppressing"),
+)
 
 
 def __getattr__(name: str) -> object:

@@ -47,14 +47,14 @@ def detect(
     config: ConfigOption = None,
 ) -> None:
     """Run rules over files; print one OCSF Detection Finding for each match; store nothing."""
-    from tocsin.run import RuleChoice, detect_files
+    from tocsin.run import RuleChoice, offline
 
     worst = _severity_number(fail_on) if fail_on else None
     choice = RuleChoice(folders=tuple(rules or ()), with_builtin=with_builtin or not rules)
     is_over = False
     with progress_bar("Detecting") as advance:
         settings = settings_for(config, None, pipeline)
-        run = detect_files(paths, source, choice, settings, advance, tell=say)
+        run = offline.detect_files(paths, source, choice, settings, advance, tell=say)
         for problem in run.problems:
             say(problem)
         findings = run.results
@@ -82,11 +82,11 @@ def normalize(
     config: ConfigOption = None,
 ) -> None:
     """Print OCSF events as JSON lines; what cannot be read goes to standard error with reasons."""
-    from tocsin.run import normalize_files
+    from tocsin.run import offline
 
     invalid = 0
     with progress_bar("Normalizing") as advance:
-        run = normalize_files(paths, source, settings_for(config, None), advance, tell=say)
+        run = offline.normalize_files(paths, source, settings_for(config, None), advance, tell=say)
         for event in run.results:
             write_json_line(event)
             invalid += _complain(event) if validate else 0

@@ -1,5 +1,7 @@
 """Commands for feeds: `sources list`, and `sources rotate-key` for the hashes of secrets."""
 
+from typing import TYPE_CHECKING
+
 import typer
 
 from tocsin.serve.cli.options import (
@@ -13,7 +15,9 @@ from tocsin.serve.cli.options import (
     permission,
 )
 from tocsin.serve.cli.output import Output, print_rows, say
-from tocsin.store.answers import FeedHealth
+
+if TYPE_CHECKING:
+    from tocsin.store.answers import FeedHealth
 
 sources = typer.Typer(no_args_is_help=True)
 
@@ -48,15 +52,15 @@ def list_(
 @permission("redaction.rotate")
 def rotate_key(config: ConfigOption = None, data: DataOption = None) -> None:
     """Make a new key for the hashes of secrets: the same secret has another hash from now on."""
-    from tocsin.run.redacting import rotate
+    from tocsin.run import redacting
 
     with existing_store(config, data) as store:
-        rotate(store.folder)
+        redacting.rotate(store.folder)
         store.sources.note_rotation(local_actor(), aware_now())
     say("Secrets are hashed with a new key from now on.")
 
 
-def _row(feed: FeedHealth) -> dict[str, object]:
+def _row(feed: "FeedHealth") -> dict[str, object]:
     return {
         "feed": feed.feed,
         "source": feed.source,

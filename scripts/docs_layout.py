@@ -1,0 +1,55 @@
+"""Lay out the pages that are made from the program: tables, cells, anchors."""
+
+import inspect
+import re
+from collections.abc import Iterable
+
+RENEW = "python scripts/docs.py"
+MADE = f"<!-- Made by `{RENEW}`; change the program instead. -->\n\n"
+
+
+def code(text: str | None) -> str:
+    """Return text as code; nothing for none."""
+    return f"`{text}`" if text else ""
+
+
+def first(value: object) -> str:
+    """Return the first sentence about a name; of a plain value, its type."""
+    is_described = inspect.isclass(value) or inspect.isroutine(value) or inspect.ismodule(value)
+    if not is_described:
+        return f"a value: `{type(value).__name__}`"
+    return " ".join((inspect.getdoc(value) or "").split("\n\n")[0].split())
+
+
+def paragraphs(text: str) -> str:
+    """Return a docstring as prose; its sections (`Attributes:`) are shown elsewhere."""
+    kept = re.split(r"\n\n(?:Args|Attributes|Returns|Raises):", text)[0]
+    return "\n\n".join(" ".join(part.split()) for part in kept.split("\n\n"))
+
+
+def table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
+    """Return the lines of a table; none without rows."""
+    lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
+    body = [f"| {' | '.join(cell(text) for text in row)} |" for row in rows]
+    return [*lines, *body] if body else []
+
+
+def cell(text: str) -> str:
+    """Return text that fits into a cell."""
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def prose(text: str) -> str:
+    """Return text of a rule so that Markdown shows it as it is; code in backticks stays code."""
+    parts = re.split(r"(`[^`]*`)", " ".join(text.split()))
+    return "".join(p if p.startswith("`") else re.sub(r"([*<])", r"\\\1", p) for p in parts)
+
+
+def anchor(title: str) -> str:
+    """Return the anchor that GitHub and GitLab give a heading."""
+    return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
+
+
+def page(lines: Iterable[str]) -> str:
+    """Return a whole page."""
+    return MADE + "\n".join(lines).rstrip() + "\n"
