@@ -183,3 +183,17 @@ def test_findings_of_records_and_of_tocsin_share_no_turn_that_loses_one(watched:
 
     assert waiting is not None and waiting.result(0).status == "committed"
     assert watched.store.maintenance.figures().findings == 2
+
+
+def test_the_feed_of_a_single_command_does_not_fall_silent(
+    tools: Tools, store: Store, tmp_path: Path
+):
+    for minute in range(3):
+        one = replace(
+            batch(call(user=f"user-{minute}"), first=minute), feed="files-aws.cloudtrail-1"
+        )
+        turned(tools, store, received(NOW + timedelta(minutes=minute), one))
+
+    found = SilenceWatch(settings_in(tmp_path), store).findings(NOW + timedelta(hours=2))
+
+    assert found.num_rows == 0

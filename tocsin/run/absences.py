@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from tocsin.incidents import Change
 from tocsin.ocsf import EVERYTHING, concat, from_rows, identifiers, schemas
-from tocsin.run.health import SilenceWatch
+from tocsin.run.health import ONE_OFF, SilenceWatch
 from tocsin.settings import Settings
 from tocsin.store import FindingFilter, IncidentFilter, Store
 from tocsin.store.answers import HourVolume, Sighting, same_names
@@ -89,7 +89,8 @@ def dropped(store: Store, now: datetime) -> Iterator[Absence]:
     """Yield feeds whose last whole hour held far less than the same hours before it."""
     silent = {feed.feed for feed in store.sources.list(EVERYTHING, now) if feed.is_silent}
     for each in store.sources.rhythms(now).values():
-        if each.is_dropped and each.feed not in silent:
+        is_lasting = each.feed not in silent and not each.feed.startswith(ONE_OFF)
+        if each.is_dropped and is_lasting:
             yield _drop(each)
 
 

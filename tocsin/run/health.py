@@ -14,6 +14,10 @@ from tocsin.store import FindingFilter, Store
 from tocsin.store.answers import FeedHealth
 
 SILENCE_RULE = "tocsin.feed_silent"
+ONE_OFF = ("files-", "connect-")
+"""How feeds of single commands begin (`tocsin ingest`, `tocsin connect`): when these end, no feed
+has fallen silent."""
+
 _LEAST_FREE_BYTES = 1 << 30
 _MEDIUM = 3
 
@@ -49,6 +53,8 @@ class SilenceWatch:
         rows = []
         for feed in self._store.sources.list(EVERYTHING, now):
             last = feed.last_received_time
+            if feed.feed not in self._limits and feed.feed.startswith(ONE_OFF):
+                continue
             if last is not None and self._is_silent(feed, now):
                 rows.append(_silence(feed, last, now))
         return from_rows((row for row in rows if not self._is_stored(row)), schemas.FINDINGS)
