@@ -11,7 +11,13 @@ from tocsin.detect.laying import NormalizeExample, merged
 from tocsin.detect.rule_set import BoundRule, RuleSet, SourceEngine
 from tocsin.detect.rules import Example, Rule
 from tocsin.detect.run_python import RunPython, Verdict
-from tocsin.detect.stories import Teller, UntellableError, as_in_examples, narrowed
+from tocsin.detect.stories import (
+    Teller,
+    UntellableError,
+    as_in_examples,
+    narrowed,
+    usual_source,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +104,11 @@ class _Run:
             return str(example.source)
         if example.source:
             raise _ImpossibleError(f"the rule does not read the source {example.source!r}")
-        if len(self.bound) != 1:
+        usual = usual_source(self.bound, [rule])
+        if usual is None:
             names = ", ".join(sorted(self.bound)) or f"none for {rule.log_source}"
             raise _ImpossibleError(f"`source` must say which source the record is of: {names}")
-        return next(iter(self.bound))
+        return usual
 
     def _record(self, source: str, example: Example) -> dict[str, object]:
         record: dict[str, object] = msgspec.json.decode(example.record)

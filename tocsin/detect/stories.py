@@ -1,6 +1,6 @@
 """Run the examples of correlations: several events, one after the other, as they would arrive."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -98,10 +98,25 @@ class Teller:
         return events
 
     def _only_source(self) -> str:
-        if len(self.rules.by_source) == 1:
-            return next(iter(self.rules.by_source))
+        bound = [each.rule for some in self.rules.by_source.values() for each in some]
+        usual = usual_source(self.rules.by_source, bound)
+        if usual is not None:
+            return usual
         names = ", ".join(sorted(self.rules.by_source)) or "none"
         raise UntellableError(f"`source` must say which source an event is of: {names}")
+
+
+def usual_source(sources: Iterable[str], rules: Iterable[Rule]) -> str | None:
+    """Return the source that examples without one are of; `None` where that is not clear.
+
+    Of several sources with the same log source (audit logs of Kubernetes, from the API server and
+    as a cloud wraps them) it is the one that bears the product's name: `kubernetes.audit`.
+    """
+    known = sorted(sources)
+    products = {rule.log_source.product for rule in rules}
+    named = [source for source in known if source.partition(".")[0] in products]
+    chosen = known if len(known) == 1 else named
+    return chosen[0] if len(chosen) == 1 else None
 
 
 def _finds(detected: Detected, rule: Rule) -> bool:
