@@ -34,7 +34,9 @@ def test_the_samples_of_a_source_are_recognized_as_its_own(mappings, name, tmp_p
 @pytest.mark.parametrize("name", CLOUDS)
 def test_an_export_that_holds_many_is_recognized(mappings, name, tmp_path):
     file = tmp_path / "export.json"
-    wrapped = {mappings[name].unwrap: sampled(mappings[name])}
+    # The first of the places where a payload may hold its records.
+    place = mappings[name].unwrap.partition("|")[0]
+    wrapped = {place: sampled(mappings[name])}
     file.write_text(json.dumps(wrapped), "utf-8")
 
     assert recognize([str(file)], mappings).source == name
