@@ -51,7 +51,9 @@ def test_ingest_of_a_copy_adds_only_duplicates(own_data: Path, trail: Path, tmp_
 def test_ingest_recognizes_the_source(audit: Path, tmp_path: Path):
     ended = tocsin("ingest", audit, "--data", tmp_path / "data")
 
-    assert ended.err.startswith("3 records: 3 events")
+    why, told = ended.err.splitlines()[:2]
+    assert why.startswith("recognized as kubernetes.audit (100 % of 3 records; has ")
+    assert told.startswith("3 records: 3 events")
 
 
 def test_a_mistyped_source_leaves_no_data_folder(trail: Path, tmp_path: Path):
