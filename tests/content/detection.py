@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from tocsin import detect, normalize
+from tocsin.detect.stories import usual_source
 from tocsin.isolate import RuleWorker
 from tocsin.ocsf import RawBatch, empty, from_rows, schemas
 from tocsin.run import content, wiring
@@ -100,10 +101,9 @@ def examples(shipped: Shipped, rule: detect.Rule) -> list[tuple[bool, str, dict]
 
 
 def source_of(rule: detect.Rule) -> str:
-    """Return the source that a rule reads; of a rule that reads every source, its examples'."""
-    bound = LOG_SOURCES.bind(rule.log_source)
-    told = {example.source for example in rule.examples} - {None}
-    return bound[0] if len(bound) == 1 else min(told)
+    """Return the source that a rule reads; of a rule that reads several, its examples'."""
+    told = {example.source for example in rule.examples if example.source}
+    return usual_source(LOG_SOURCES.bind(rule.log_source), [rule]) or min(told)
 
 
 def is_drilled(rule: detect.Rule) -> bool:

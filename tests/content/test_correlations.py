@@ -1,7 +1,9 @@
 """Each shipped correlation proves each of its elements by an example that notices its change."""
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import pyarrow as pa
 import pytest
@@ -17,7 +19,7 @@ pytestmark = pytest.mark.slow
 LOADED = wiring.load_rules(wiring.RuleChoice())
 CORRELATIONS = [rule for rule in LOADED.rules if rule.kind == "Correlation"]
 EVENT_RULES = [rule for rule in LOADED.rules if rule.kind != "Correlation"]
-NORMALIZED: dict[str, pa.Table] = {}
+NORMALIZED: dict[tuple[str, str], pa.Table] = {}
 LOG_SOURCES = detect.LogSources.read(content.log_sources_text(), "log_sources.yaml")
 
 
@@ -65,19 +67,22 @@ def passes(shipped: Shipped, rules: tuple[detect.Rule, ...], rule: detect.Rule):
     bases = {source: mapping.example for source, mapping in shipped.mappings.items()}
     results = detect.run_examples(
         rule_set,
-        lambda source, record: normalized(shipped, source, json.dumps(record, sort_keys=True)),
+        partial(normalized, shipped),
         shipped.worker,
         base_records=bases,
     )
     return [each.passed for each in results if each.rule_uid == rule.uid]
 
 
-def normalized(shipped: Shipped, source: str, record: str) -> pa.Table:
-    """Return the events of a record; variants have the same examples, so each is read once."""
-    if record not in NORMALIZED:
-        mapping = shipped.mappings[source]
-        NORMALIZED[record] = rule_work.normalize_record(mapping, json.loads(record))
-    return NORMALIZED[record]
+def normalized(shipped: Shipped, source: str, records: Sequence[Mapping]) -> list[pa.Table]:
+    """Return the events of records; variants have the same examples, so each is read once."""
+    keys = [(source, json.dumps(record, sort_keys=True)) for record in records]
+    unread = {
+        key: record for key, record in zip(keys, records, strict=True) if key not in NORMALIZED
+    }
+    tables = rule_work.normalize_records(shipped.mappings[source], list(unread.values()))
+    NORMALIZED.update(zip(unread, tables, strict=True))
+    return [NORMALIZED[key] for key in keys]
 
 
 def without_examples(rule: detect.Rule) -> detect.Rule:

@@ -14,15 +14,15 @@ from tocsin.detect.rules import Example
 BASE = {"aws.cloudtrail": {"eventName": "Base", "userIdentity": {"type": "IAMUser", "arn": "a"}}}
 
 
-def normalize(source, record):
-    return event_table(record, source=source)
+def normalize(source, records):
+    return [event_table(record, source=source) for record in records]
 
 
-def results(*rules, normalize_example=normalize, run_python=run_nothing):
+def results(*rules, normalize_records=normalize, run_python=run_nothing):
     return [
         (result.name, result.passed, result.reason)
         for result in run_examples(
-            rule_set(*rules), normalize_example, run_python, base_records=BASE
+            rule_set(*rules), normalize_records, run_python, base_records=BASE
         )
     ]
 
@@ -72,7 +72,9 @@ def test_merging_joins_objects_and_replaces_the_rest():
 def test_a_record_that_the_mapping_rejects_fails_its_example():
     rule = rule_with([example(False, {})])
 
-    found = results(rule, normalize_example=lambda source, record: event_table())
+    found = results(
+        rule, normalize_records=lambda source, records: [event_table() for _ in records]
+    )
 
     assert found == [("x", False, "the mapping of aws.cloudtrail rejects the record")]
 

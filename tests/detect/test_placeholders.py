@@ -106,7 +106,7 @@ def test_examples_are_judged_with_values_of_their_own_and_production_is_not():
 
     results = run_examples(
         rule_set(rule),
-        lambda source, record: event_table(record, source=source),
+        lambda source, records: [event_table(each, source=source) for each in records],
         run_nothing,
         base_records={},
     )

@@ -89,7 +89,7 @@ def survivors(examples):
     def runs(each):
         return run_examples(
             rule_set(each),
-            lambda source, record: event_table(record),
+            lambda source, records: [event_table(record) for record in records],
             run_nothing,
             base_records={},
         )

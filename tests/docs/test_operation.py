@@ -9,8 +9,9 @@ GUIDE = (PROJECT / "docs" / "guides" / "operate.md").read_text(encoding="utf-8")
 
 
 def test_every_metric_is_described():
-    life = (PROJECT / "tocsin" / "serve" / "web" / "life.py").read_text(encoding="utf-8")
-    names = set(re.findall(r'"(tocsin_\w+)"', life))
+    web = PROJECT / "tocsin" / "serve" / "web"
+    texts = [(web / name).read_text(encoding="utf-8") for name in ("life.py", "ways_in.py")]
+    names = {name for text in texts for name in re.findall(r'"(tocsin_\w+)"', text)}
     for metric in Meter().samples(0, 0):
         names.add(re.sub(r"_(bucket|sum|count)$", "", metric.name))
 

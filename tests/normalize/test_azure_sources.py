@@ -123,8 +123,9 @@ def test_a_pod_s_audit_in_diagnostic_settings_is_one_of_the_cluster(audit):
     payload = {"records": [{"category": "kube-audit", "properties": {"log": log}}]}
 
     (found,) = unwrap(json.dumps(payload).encode(), audit.unwrap).records
+    (event,) = audit.reader.read([found[1]], None)
 
-    assert json.loads(found[1]) == audit.example
+    assert json.loads(event) == audit.example
 
 
 @pytest.mark.parametrize(

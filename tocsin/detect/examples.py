@@ -1,13 +1,14 @@
 """Run the examples that rules carry: the answer expected against the answer given."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import msgspec
 
 from tocsin.detect.findings import Refusal
 from tocsin.detect.judging import judge
-from tocsin.detect.laying import NormalizeExample, merged
+from tocsin.detect.laying import Laid, NormalizeRecords, merged
 from tocsin.detect.rule_set import BoundRule, RuleSet, SourceEngine
 from tocsin.detect.rules import Example, Rule
 from tocsin.detect.run_python import RunPython, Verdict
@@ -32,7 +33,7 @@ class ExampleResult:
 
 def run_examples(
     rules: RuleSet,
-    normalize_example: NormalizeExample,
+    normalize_records: NormalizeRecords,
     run_python: RunPython,
     *,
     base_records: Mapping[str, Mapping[str, object]],
@@ -41,24 +42,29 @@ def run_examples(
 
     Args:
         rules: bound to sources; rules that nothing is bound to are run if they are Python.
-        normalize_example: turns a complete record into an events table.
+        normalize_records: turns complete records of a source into an events table each.
         run_python: where Python rules run.
         base_records: by source, the complete record that examples of Sigma rules lie over.
 
     Returns:
         One result for each example, in order of the rules and of their examples.
     """
-    bound = _by_rule(rules)
+    bound, laid = _by_rule(rules), Laid(normalize_records)
+    runs = {
+        rule.uid: _Run(bound[rule.uid], rules, laid, run_python, base_records)
+        for rule in rules.rules
+    }
+    for rule in rules.rules:
+        runs[rule.uid].want(rule)
     results = []
     for rule in rules.rules:
-        alone = _alone(rule, run_python)
+        alone, run = _alone(rule, run_python), runs[rule.uid]
         for index, example in enumerate(rule.examples):
             if index in alone:
                 results.append(
                     ExampleResult(rule.uid, example.name, not alone[index], alone[index])
                 )
                 continue
-            run = _Run(bound[rule.uid], rules, normalize_example, run_python, base_records)
             try:
                 reason = run.story(rule, example) if example.story else run(rule, example)
             except (_ImpossibleError, UntellableError) as obstacle:
@@ -77,15 +83,25 @@ class _Run:
 
     bound: Mapping[str, BoundRule]
     rules: RuleSet
-    normalize_example: NormalizeExample
+    laid: Laid
     run_python: RunPython
     base_records: Mapping[str, Mapping[str, object]]
+
+    def want(self, rule: Rule) -> None:
+        """Say which records the examples of the rule are made of."""
+        for example in rule.examples:
+            with suppress(_ImpossibleError, UntellableError):
+                if example.story:
+                    self._teller(rule).want(example)
+                elif not example.obstacle:
+                    source = self._source(rule, example)
+                    self.laid.want(source, self._record(source, example))
 
     def __call__(self, rule: Rule, example: Example) -> str:
         if example.obstacle:
             return example.obstacle
         source = self._source(rule, example)
-        events = self.normalize_example(source, self._record(source, example))
+        events = self.laid.events(source, self._record(source, example))
         if not events.num_rows:
             return f"the mapping of {source} rejects the record"
         run_python = _mocked(self.run_python, example.mocks)
@@ -94,10 +110,11 @@ class _Run:
 
     def story(self, rule: Rule, example: Example) -> str:
         """Run an example of a correlation."""
-        rules = narrowed(self.rules, rule)
-        teller = Teller(rules, self.normalize_example, self.run_python, self.base_records)
-        is_found, failure = teller.says(rule, example)
+        is_found, failure = self._teller(rule).says(rule, example)
         return failure or _reason(is_found, [], example)
+
+    def _teller(self, rule: Rule) -> Teller:
+        return Teller(narrowed(self.rules, rule), self.laid, self.run_python, self.base_records)
 
     def _source(self, rule: Rule, example: Example) -> str:
         if example.source in self.bound:

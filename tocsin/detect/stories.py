@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from tocsin.conditions import compile_condition
 from tocsin.detect.evaluate import Detected, evaluate
-from tocsin.detect.laying import NormalizeExample, merged
+from tocsin.detect.laying import Laid, merged
 from tocsin.detect.rule_set import BoundRule, RuleSet
 from tocsin.detect.rules import Example, Rule
 from tocsin.detect.run_python import RunPython
@@ -26,6 +26,15 @@ class _Entry(msgspec.Struct, frozen=True):
     event: Mapping[str, object] | None
 
 
+def _entries(example: Example) -> list[_Entry]:
+    return msgspec.json.decode(example.story, type=list[_Entry])
+
+
+def _nothing() -> pa.Table:
+    # Not a constant: making a table reserves memory, which a reader of rule files has little of.
+    return pa.table({"source": pa.array([], pa.string())})
+
+
 class UntellableError(Exception):
     """The example cannot be run; the text says why."""
 
@@ -39,7 +48,7 @@ class Teller:
     """
 
     rules: RuleSet
-    normalize_example: NormalizeExample
+    laid: Laid
     run_python: RunPython
     base_records: Mapping[str, Mapping[str, object]]
 
@@ -57,8 +66,7 @@ class Teller:
                 return found, str(detected.failures.column("reason")[0])
             windows, found = detected.windows, found or _finds(detected, rule)
         end = now + self._patience()
-        nothing = pa.table({"source": pa.array([], pa.string())})
-        detected = evaluate(self.rules, nothing, windows.at_rest(), end, self.run_python)
+        detected = evaluate(self.rules, _nothing(), windows.at_rest(), end, self.run_python)
         return found or _finds(detected, rule), ""
 
     def _patience(self) -> timedelta:
@@ -71,24 +79,39 @@ class Teller:
             return timedelta(microseconds=max(plan.late_us for plan in plans))
         return _LONG_AFTER
 
+    def want(self, example: Example) -> None:
+        """Say which records the example is made of.
+
+        Raises:
+            UntellableError: an entry cannot be told.
+        """
+        for entry in _entries(example):
+            for repetition in range(1, entry.repeat + 1):
+                if entry.event is not None:
+                    self.laid.want(*self._record(entry, repetition))
+
     def _told(self, example: Example) -> Iterator[tuple[datetime, pa.Table]]:
+        """Yield the events of each entry, as a shipper sends them together, and their last time."""
         moment, number = _BEGIN, 0
-        for entry in msgspec.json.decode(example.story, type=list[_Entry]):
+        for entry in _entries(example):
+            told = []
             for repetition in range(1, entry.repeat + 1):
                 moment += timedelta(microseconds=entry.after_us)
                 number += 1
-                if entry.event is None:
-                    yield moment, pa.table({"source": pa.array([], pa.string())})
-                else:
-                    yield moment, self._events(entry, repetition, f"evt_{number:06}", moment)
+                if entry.event is not None:
+                    told.append(self._events(entry, repetition, f"evt_{number:06}", moment))
+            yield moment, pa.concat_tables(told) if told else _nothing()
 
-    def _events(self, entry: _Entry, repetition: int, uid: str, moment: datetime) -> pa.Table:
+    def _record(self, entry: _Entry, repetition: int) -> tuple[str, dict[str, object]]:
         source = entry.source or self._only_source()
         if source not in self.rules.by_source:
             raise UntellableError(f"no rule of the correlation reads the source {source!r}")
         text = msgspec.json.encode(entry.event).replace(b"{n}", str(repetition).encode())
-        record = merged(self.base_records.get(source, {}), msgspec.json.decode(text))
-        events = self.normalize_example(source, record)
+        return source, merged(self.base_records.get(source, {}), msgspec.json.decode(text))
+
+    def _events(self, entry: _Entry, repetition: int, uid: str, moment: datetime) -> pa.Table:
+        source, record = self._record(entry, repetition)
+        events = self.laid.events(source, record)
         if not events.num_rows:
             raise UntellableError(f"the mapping of {source} rejects the record of {uid}")
         for name, value in (("event_uid", uid), ("time", moment.replace(tzinfo=None))):

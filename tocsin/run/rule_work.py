@@ -3,11 +3,13 @@
 What looks into the store is loaded when first asked for: those who list or check need none of it.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import import_module
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -58,6 +60,7 @@ __all__ = [
     "navigator_layer",
     "noise",
     "normalize_record",
+    "normalize_records",
     "noticed",
 ]
 
@@ -207,13 +210,13 @@ def _examples_of(
     mappings = load_mappings() if needs_mappings else {}
     rules = detect.RuleSet.build(chosen, bindings)
 
-    def normalize_example(source: str, record: Mapping[str, object]) -> pa.Table:
-        return normalize_record(mappings[source], record)
+    def normalize(source: str, records: Sequence[Mapping[str, object]]) -> Sequence[pa.Table]:
+        return normalize_records(mappings[source], records)
 
     bases = _Examples(mappings)
     with RuleWorker() as worker:
         worker.provide(surroundings)
-        results = detect.run_examples(rules, normalize_example, worker, base_records=bases)
+        results = detect.run_examples(rules, normalize, worker, base_records=bases)
     return [
         ExampleTested(each.rule_uid, titles[each.rule_uid], each.name, each.passed, each.reason)
         for each in results
@@ -237,7 +240,14 @@ class _Examples(Mapping[str, Mapping[str, object]]):
 
 
 def normalize_record(mapping: "normalize.Mapping", record: Mapping[str, object]) -> pa.Table:
-    """Return the events table of one record; empty where it is a reject.
+    """Return the events table of one record; empty where it is a reject."""
+    return normalize_records(mapping, [record])[0]
+
+
+def normalize_records(
+    mapping: "normalize.Mapping", records: Sequence[Mapping[str, object]]
+) -> list[pa.Table]:
+    """Return the events table of each record; empty where it is a reject.
 
     Addresses of documentation have the places that examples count on (`knowing`).
     """
@@ -245,18 +255,26 @@ def normalize_record(mapping: "normalize.Mapping", record: Mapping[str, object])
     from tocsin import enrich, normalize
     from tocsin.run.knowing import example_knowledge
 
-    row = {
-        "raw": msgspec.json.encode(record),
-        "origin": "example",
-        "position": 0,
-        "received_time": datetime.now(UTC).replace(tzinfo=None),
-    }
+    now = datetime.now(UTC).replace(tzinfo=None)
+    rows = [
+        {
+            "raw": msgspec.json.encode(record),
+            "origin": "example",
+            "position": position,
+            "received_time": now,
+        }
+        for position, record in enumerate(records)
+    ]
     batch = RawBatch(
         source=mapping.source,
         feed="example",
-        records=from_rows([row], schemas.RAW),
+        records=from_rows(rows, schemas.RAW),
         cursor=None,
         receipt=None,
         rejects=schemas.REJECTS.empty_table(),
     )
-    return enrich.enrich(normalize.apply(mapping, batch).events, example_knowledge())
+    events = enrich.enrich(normalize.apply(mapping, batch).events, example_knowledge())
+    # Events come in the order of their records.
+    positions = events.column("position").to_pylist()
+    bounds = [bisect_left(positions, position) for position in range(len(rows) + 1)]
+    return [events.slice(start, end - start) for start, end in pairwise(bounds)]

@@ -9,12 +9,13 @@ COUNT = "type: value_count\nrules: a\ngroup-by: user\ntimespan: 10m\ncondition: 
 BASE = {CLOUDTRAIL: {"eventName": "nothing", "user": "u", "kept": True}, "kubernetes.audit": {}}
 
 
-def normalize(source, record):
-    return (
+def normalize(source, records):
+    return [
         event_table(record, source=source)
         if record.get("eventName") != "refused"
         else event_table()
-    )
+        for record in records
+    ]
 
 
 def results(examples, correlation=COUNT, **changes):
