@@ -1,11 +1,14 @@
 #!/bin/sh
-# Install the programs that some tests drive, on Debian and Ubuntu: Chromium, strace, rsyslog, syslog-ng.
+# Install the programs that some tests drive, on Debian and Ubuntu: Chromium, strace, curl, logger,
+# rsyslog, syslog-ng.
 # Elsewhere, or without the right to install, the tests that need them are skipped with that reason.
 set -eu
 PATH="$PATH:/usr/sbin:/usr/local/sbin"
 missing=""
 command -v chromium >/dev/null 2>&1 || command -v chromium-browser >/dev/null 2>&1 || missing="$missing chromium fonts-dejavu-core"
 command -v strace >/dev/null 2>&1 || missing="$missing strace"
+command -v curl >/dev/null 2>&1 || missing="$missing curl"
+command -v logger >/dev/null 2>&1 || missing="$missing bsdutils"
 command -v rsyslogd >/dev/null 2>&1 || missing="$missing rsyslog"
 command -v syslog-ng >/dev/null 2>&1 || missing="$missing syslog-ng-core"
 [ -n "$missing" ] || exit 0

@@ -20,6 +20,8 @@ pytest_plugins = ["pytester"]
 REQUIRE = "TOCSIN_TEST_REQUIRE"
 PROJECT = Path(__file__).resolve().parent.parent
 CORPORA = PROJECT.parent / "shared" / "corpora"
+# Daemons lie where the PATH of a person often does not reach.
+PROGRAMS = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
 
 
 # What is kept of rules between tests is kept apart from what the developer's own runs keep.
@@ -95,7 +97,7 @@ def strace() -> str:
 def program(*names: str) -> str:
     """Return the path of the first of these programs that is installed, else skip."""
     for name in names:
-        path = shutil.which(name)
+        path = shutil.which(name, path=PROGRAMS)
         if path:
             return path
     # Not everybody may install programs; under TOCSIN_TEST_REQUIRE=all this is a failure.

@@ -2,8 +2,6 @@
 
 import logging
 import logging.handlers
-import os
-import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -14,6 +12,7 @@ import pytest
 
 from tests.collect.counter import Counter
 from tests.collect.syslogs import eventually, syslog
+from tests.conftest import program
 from tocsin.collect.receivers.syslog import message_of
 
 
@@ -47,9 +46,7 @@ def test_pythons_own_handler_is_understood(counter):
     ids=" ".join,
 )
 def test_logger_of_util_linux_is_understood(counter, options):
-    logger = shutil.which("logger")
-    if logger is None:
-        pytest.skip("logger of util-linux is not installed")
+    logger = program("logger")
     with syslog(counter) as receiver:
         port = str(receiver.port("hosts"))
         subprocess.run(
@@ -80,9 +77,7 @@ input(type="imfile" File="{folder}/input.log" Tag="app:" readMode="0")
     ],
 )
 def test_rsyslog_is_understood(counter, tmp_path, protocol, framing, template):
-    rsyslogd = shutil.which("rsyslogd", path=f"{os.environ['PATH']}:/usr/sbin")
-    if rsyslogd is None:
-        pytest.skip("rsyslogd is not installed; scripts/tools.sh does so")
+    rsyslogd = program("rsyslogd")
     (tmp_path / "input.log").write_text("".join(f"line {number}\n" for number in range(500)))
     with syslog(counter) as receiver:
         (tmp_path / "rsyslog.conf").write_text(
@@ -124,9 +119,7 @@ log {{ source(input); destination(tocsin); }};
     ],
 )
 def test_syslog_ng_is_understood(counter, tmp_path, driver, options):
-    syslog_ng = shutil.which("syslog-ng", path=f"{os.environ['PATH']}:/usr/sbin")
-    if syslog_ng is None:
-        pytest.skip("syslog-ng is not installed; scripts/tools.sh does so")
+    syslog_ng = program("syslog-ng")
     (tmp_path / "input.log").write_text("".join(f"line {number}\n" for number in range(300)))
     with syslog(counter) as receiver:
         (tmp_path / "syslog-ng.conf").write_text(

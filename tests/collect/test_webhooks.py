@@ -3,7 +3,6 @@
 import base64
 import hmac
 import json
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
 
 from tests.collect.counter import TOKEN, Counter, bearer, client, feed, listening
+from tests.conftest import program
 from tocsin.collect import Receiver
 from tocsin.collect.receivers.cloudevents import Cloudevents, CloudeventsFeed, CloudeventsSettings
 from tocsin.collect.receivers.falco import Falco, FalcoSettings
@@ -176,13 +176,11 @@ ALERT = {
 
 
 def test_falco_shows_its_token_in_the_address_through_its_own_library(counter):
-    program = shutil.which("curl")
-    if program is None:
-        pytest.skip("curl, whose library Falco sends with, is not installed")
+    curl = program("curl")  # Falco sends with its library
     with listening(counter, Falco(FalcoSettings((feed(),)))) as url:
         host = url.removeprefix("http://").rstrip("/")
         command = [
-            *(program, "-s", "--noproxy", "*", "-H", "Content-Type: application/json"),
+            *(curl, "-s", "--noproxy", "*", "-H", "Content-Type: application/json"),
             *("-d", json.dumps(ALERT), f"http://falco:{TOKEN}@{host}/falco/trail"),
         ]
         answer = subprocess.run(command, capture_output=True, timeout=20, check=True)
