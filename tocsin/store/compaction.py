@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, func, insert, select
 
 from tocsin.errors import StoreError
 from tocsin.store import durable, files, segments
@@ -94,10 +94,14 @@ def _merge(folder: DataFolder, database: Database, group: list[Segment], now: da
         min_time=min(segment.min_time for segment in group),
         max_time=max(segment.max_time for segment in group),
     )
+    paths = [segment.path for segment in group]
     with database.write() as connection:
-        files.retire(connection, [segment.path for segment in group], now, forgets=False)
+        # The newest turn: whoever reads on from a turn meets no row of it unread.
+        newest = select(func.max(SEGMENTS.c.turn_id)).where(SEGMENTS.c.path.in_(paths))
+        turn_id = connection.execute(newest).scalar_one()
+        files.retire(connection, paths, now, forgets=False)
         row = {name: getattr(merged, name) for name in Segment.__slots__}
-        connection.execute(insert(SEGMENTS).values(**row, turn_id=0))
+        connection.execute(insert(SEGMENTS).values(**row, turn_id=turn_id))
 
 
 def _write_merged(lake: Path, group: Iterable[Segment], target: Path) -> None:

@@ -10,6 +10,7 @@ from tocsin.store.database import Database
 from tocsin.store.events import Events
 from tocsin.store.findings import Findings
 from tocsin.store.folder import DataFolder
+from tocsin.store.forwarding import Forwarding
 from tocsin.store.incidents import Incidents
 from tocsin.store.indicators import Indicators
 from tocsin.store.lake import Lake
@@ -37,6 +38,7 @@ class Store:
         indicators: threat intelligence, and what is known of its feeds.
         sources: counters, lag and silence of each feed.
         rejects: records no mapping could read, and their replay.
+        forwarding: what leaves to other systems, and how far each has come.
         suppressions: reasons not to alert, and what they hid.
         tuning: figures for those who tune rules.
         accounts: the set-up token, users, sessions.
@@ -59,6 +61,7 @@ class Store:
         self.tuning = Tuning(database)
         self.accounts = Accounts(database)
         self.sightings = Sightings(database)
+        self.forwarding = Forwarding(database, lake)
         self.audit = Audit(database)
         self.maintenance = Maintenance(folder, database)
         self._database = database

@@ -379,3 +379,42 @@ LOGIN_ATTEMPTS = Table(
     sqlite_with_rowid=False,
 )
 """`subject` is a hash of name or address; `window` counts quarters of an hour since 1970."""
+
+FORWARDERS = Table(
+    "forwarders",
+    METADATA,
+    Column("name", Text, primary_key=True),
+    Column("mark", Text, nullable=False),
+    Column("change_seq", BigInteger, nullable=False),
+    Column("turn_id", BigInteger, nullable=False),
+    Column("sent", BigInteger, nullable=False),
+    Column("sent_time", Moment),
+    Column("problem", Text, nullable=False),
+)
+"""Where each forwarder stands: the last change and the last turn whose events it has sent."""
+
+CHANGES = Table(
+    "changes",
+    METADATA,
+    Column("seq", Integer, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("uid", Text, nullable=False),
+    Index("changes_by_uid", "kind", "uid", unique=True),
+)
+"""Findings, incidents and matched events that some forwarder has not passed, written by triggers in
+the order of commits; `seq` never comes again."""
+
+FORWARD_AGAIN = Table(
+    "forward_again",
+    METADATA,
+    Column("forwarder", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("uid", Text, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("due_time", Moment, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("is_parked", Boolean, nullable=False),
+    PrimaryKeyConstraint("forwarder", "kind", "uid"),
+    sqlite_with_rowid=False,
+)
+"""What a forwarder sends again: refused before, or asked for. Parked rows wait for a person."""

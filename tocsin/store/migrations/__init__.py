@@ -5,7 +5,7 @@ before it is changed. A file is never edited after its release: mend a mistake w
 """
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.resources import files
 
 from sqlalchemy import Connection
@@ -49,10 +49,23 @@ def _apply(connection: sqlite3.Connection, present: int) -> None:
     for number, text in sorted(_numbered().items()):
         if number <= present:
             continue
-        for statement in text.split(";"):
-            if statement.strip():
-                connection.execute(statement)
+        for statement in _statements(text):
+            connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {number}")
+
+
+def _statements(text: str) -> Iterator[str]:
+    """Cut a file at the semicolons that end statements; those inside a trigger do not."""
+    begun = ""
+    for part in text.split(";"):
+        begun += part
+        if sqlite3.complete_statement(f"{begun};"):
+            yield begun
+            begun = ""
+        else:
+            begun += ";"
+    if begun.strip(" \n;"):
+        yield begun.removesuffix(";")
 
 
 def _version(connection: Connection) -> int:
