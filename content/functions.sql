@@ -70,6 +70,10 @@ CREATE MACRO rcode_id(value) AS
 -- The last part of a path in either style of writing it.
 CREATE MACRO file_name(value) AS nullif(regexp_extract(value, '([^/\\]*)[/\\]*$', 1), '');
 
+-- The file that the path of a URL names, where it has an ending: what a request is for.
+CREATE MACRO url_file(path) AS nullif(regexp_extract(path, '([^/\\]+\.[A-Za-z][A-Za-z0-9]{0,7})$', 1), '');
+CREATE MACRO url_file_ending(path) AS lower(nullif(regexp_extract(path, '[^/\\]\.([A-Za-z][A-Za-z0-9]{0,7})$', 1), ''));
+
 -- A hash as OCSF writes it, null where there is none.
 CREATE MACRO fingerprint(kind_id, kind, hash) AS
   case when nullif(hash, '') is not null then {algorithm_id: kind_id, algorithm: kind, value: hash} end;

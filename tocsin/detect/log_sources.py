@@ -2,7 +2,8 @@
 
 A content file says which of Sigma's words and Panther's log types mean which source. Words bind
 when none contradicts: an entry of `{product: aws, service: cloudtrail}` is meant by a rule that
-writes both, and by one that writes `product: aws` alone. `category: ocsf` means every source.
+writes both, and by one that writes `product: aws` alone. An entry without a product is meant by
+rules without one. `category: ocsf` means every source.
 People lay files of their own over it.
 """
 
@@ -30,8 +31,8 @@ class Binding:
         log_types: Panther's names that mean it.
         native: first path segments that belong to its records although OCSF uses the word too.
         aliases: what rules of others call its fields.
-        kind: path whose value is the kind of record that rules name as their service; `None` where
-            the source has one kind.
+        kind: path whose value is the kind of record that rules, or else the entries they mean, name
+            as their service; `None` where the source has one kind.
     """
 
     sigma: tuple[LogSource, ...] = ()
@@ -200,10 +201,19 @@ def _entry(reading: Reading, value: YamlValue, *path: str | int) -> LogSource:
 
 
 def _of_kind(binding: Binding, rule: Rule, condition: Condition) -> Condition:
-    service = rule.log_source.service
-    if binding.kind is None or service is None:
+    if binding.kind is None:
         return condition
-    return AllOf((Field(binding.kind, (Text((service,)),)), condition))
+    kinds = _kinds(binding, rule.log_source)
+    tests = tuple(Text((kind,)) for kind in sorted(kinds))
+    return AllOf((Field(binding.kind, tests), condition)) if tests else condition
+
+
+def _kinds(binding: Binding, log_source: LogSource) -> frozenset[str]:
+    """Return the kinds of records that a rule means; empty for all of them."""
+    if log_source.service is not None:
+        return frozenset((log_source.service,))
+    services = [entry.service for entry in binding.sigma if _agree(log_source, entry)]
+    return frozenset(each for each in services if each) if all(services) else frozenset()
 
 
 def _means(log_source: LogSource, binding: Binding) -> bool:
@@ -213,7 +223,12 @@ def _means(log_source: LogSource, binding: Binding) -> bool:
 
 
 def _agree(rule: LogSource, entry: LogSource) -> bool:
-    """Return whether no word contradicts, and the rule names the entry's most telling word."""
+    """Return whether no word contradicts, and the rule names the entry's most telling word.
+
+    Who names a product means its logs and no others of the category.
+    """
+    if rule.product and not entry.product:
+        return False
     pairs = [
         (rule.product, entry.product),
         (rule.service, entry.service),
