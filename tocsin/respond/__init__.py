@@ -1,5 +1,9 @@
-"""Incidents become action requests: playbooks propose within limits. Thinks only."""
+"""Incidents become action requests and messages: playbooks propose within limits. Thinks only.
 
+`notifying` says whom to tell of which incident.
+"""
+
+from tocsin.respond import notifying
 from tocsin.respond.playbooks import Playbook, parse_playbook
 from tocsin.respond.ports import CredentialBroker, Inventory, Lease, RequestJournal
 from tocsin.respond.proposing import ActionRequest, Limits, propose
@@ -12,6 +16,7 @@ __all__ = [
     "Limits",
     "Playbook",
     "RequestJournal",
+    "notifying",
     "parse_playbook",
     "propose",
 ]
