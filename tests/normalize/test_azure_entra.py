@@ -162,3 +162,15 @@ def test_what_recorded_records_carry_is_filled(recorded, native, path):
 
     assert carriers
     assert all(lookup(event, path) for event in carriers)
+
+
+@pytest.mark.parametrize("absent", [{}, {"id": ""}])
+def test_a_risk_that_nothing_names_is_still_a_finding(entra, absent):
+    (sample,) = (each for each in entra.samples if each.record.get("category") == "UserRiskEvents")
+    record = overlay(entra.example, {**sample.record, "correlationId": None})
+    record["properties"] = {**record["properties"], **absent}
+
+    found = apply(entra, batch(entra.source, [record]))
+
+    assert [problems(event_json(row)) for row in found.events.to_pylist()] == [[]]
+    assert found.findings.num_rows == 1
