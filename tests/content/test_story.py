@@ -118,9 +118,7 @@ def test_the_attack_is_found_by_these_rules(shipped, findings):
 
 
 def test_the_attack_is_one_incident_over_both_sources(findings):
-    grouped = incidents.group(
-        incidents.NO_INCIDENTS, findings, LATER, gap=timedelta(hours=1), threshold=3
-    )
+    grouped = incidents.group((), findings, LATER, gap=timedelta(hours=1), threshold=3)
 
     by_size = sorted(grouped.changed, key=lambda incident: -incident.finding_count)
     entities = {entity.uid.rpartition("/")[2] for entity in by_size[0].entities}

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 
-from tocsin.incidents import NO_INCIDENTS, Grouped, Incident, group
+from tocsin.incidents import Grouped, Incident, group
 from tocsin.ocsf import schemas
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -69,7 +69,7 @@ def table(*findings: dict[str, object]) -> pa.Table:
 
 def grouped(
     *findings: dict[str, object],
-    known: Sequence[Incident] = NO_INCIDENTS,
+    known: Sequence[Incident] = (),
     now: datetime = NOON,
     gap: timedelta = HOUR,
     never_link: frozenset[str] = frozenset(),

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
+from tocsin.incidents.attachments import attached_to_all
 from tocsin.incidents.incident import Incident, Status
 from tocsin.incidents.risk import assess_risk
 from tocsin.ocsf import Entity
@@ -91,10 +92,12 @@ def grown(
     known = set(incident.finding_uids)
     added = _distinct(finding.uid for finding in findings if finding.uid not in known)
     tied = (entity for finding in openers for entity in (finding.entity, *finding.links))
+    status = _woken(incident, openers)
     return _assessed(
         replace(
             _titled(incident, openers),
-            status=_woken(incident, openers),
+            status=status,
+            finished_time=incident.finished_time if status == incident.status else None,
             entities=_distinct((*incident.entities, *tied))[:KEPT_ENTITIES],
             accounts=_union(incident.accounts, (finding.account for finding in findings)),
             finding_uids=(*incident.finding_uids, *added)[-KEPT_FINDINGS:],
@@ -122,8 +125,9 @@ def joined(eldest: Incident, others: Sequence[Incident]) -> Incident:
     uids = _distinct(uid for one in family for uid in one.finding_uids)
     shared = sum(len(one.finding_uids) for one in family) - len(uids)
     in_work = eldest.status == "New" and any(one.status != "New" for one in others)
+    taken = [one.acknowledged_time for one in family if one.acknowledged_time]
     return replace(
-        eldest,
+        attached_to_all(eldest, others),
         title=severest.title,
         status="In Progress" if in_work else eldest.status,
         assignee=next((one.assignee for one in family if one.assignee), ""),
@@ -138,6 +142,9 @@ def joined(eldest: Incident, others: Sequence[Incident]) -> Incident:
         last_time=max(one.last_time for one in family),
         finding_count=sum(one.finding_count for one in family) - shared,
         match_count=sum(one.match_count for one in family),
+        acknowledged_time=min(taken, default=None),
+        roots=_distinct(entity for one in family for entity in one.roots),
+        apart=_union(*(one.apart for one in family)),
     )
 
 
@@ -150,6 +157,7 @@ def absorbed(incident: Incident, survivor: Incident, now: datetime) -> Incident:
         verdict_reason=f"Its findings are tied to those of {survivor.uid}, which is older.",
         merged_into=survivor.uid,
         updated_time=now,
+        finished_time=now,
         version=incident.version + 1,
     )
 

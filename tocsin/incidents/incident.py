@@ -25,6 +25,46 @@ Verdict = Literal[
 
 
 @dataclass(frozen=True, slots=True)
+class Task:
+    """Something to do in an incident.
+
+    Attributes:
+        number: from 1, unique in its incident; never given again.
+        text: what to do.
+        owner: name of the person who does it; empty while nobody does.
+        is_done: whether it is.
+    """
+
+    number: int
+    text: str
+    owner: str = ""
+    is_done: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Where to read on: another incident's uid, or an https address that is shown, not linked."""
+
+    target: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The mark *reportable*: somebody outside must be told, within a time that the law sets.
+
+    Attributes:
+        since: when the mark was set, UTC; the clock runs from there.
+        reason: why it must be reported, in the words of who set the mark.
+        sent: when it was reported, UTC; `None` while that is open.
+    """
+
+    since: datetime
+    reason: str
+    sent: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Incident:
     """Findings that belong together, what people made of them, and the risk with its reasons.
 
@@ -44,6 +84,15 @@ class Incident:
         opened_time: when Tocsin opened it; `updated_time` when it last changed.
         merged_into: uid of the incident that absorbed this one; empty otherwise.
         version: counts changes from 1; a writer refuses a version that it has already seen.
+        tags: words of the team, in lower case, sorted.
+        tasks: what is to do, in order of their numbers.
+        references: other incidents and addresses that belong to it.
+        report: the mark *reportable*; `None` where nobody must be told.
+        acknowledged_time: when somebody first took or moved it, UTC.
+        finished_time: when it was last resolved or closed, UTC; `None` while it is open.
+        roots: entities whose findings belong to it because people merged theirs into it.
+        apart: marks of splits by people, `decision:side`; two incidents on different sides of one
+            decision are never joined.
     """
 
     uid: str
@@ -69,6 +118,14 @@ class Incident:
     assignee: str = ""
     merged_into: str = ""
     version: int = 1
+    tags: tuple[str, ...] = ()
+    tasks: tuple[Task, ...] = ()
+    references: tuple[Reference, ...] = ()
+    report: Report | None = None
+    acknowledged_time: datetime | None = None
+    finished_time: datetime | None = None
+    roots: tuple[Entity, ...] = ()
+    apart: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +139,6 @@ class Grouped:
 
     changed: tuple[Incident, ...]
     open: tuple[Incident, ...]
-
-
-NO_INCIDENTS: tuple[Incident, ...] = ()
 
 
 def as_utc(moment: datetime) -> datetime:

@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 from tocsin import __version__
 from tocsin.run import Running, suppressing
+from tocsin.run.incident_targets import targets_of
 from tocsin.serve.web import Console, View
 
 _DEMO_BANNER = "Demo: an attack story of our own, played into a data folder of its own."
@@ -27,6 +28,7 @@ def console_for(running: Running) -> Console:
             receivers={"JSON lines": f"{address}/ingest/FEED"} if address else {},
             # Behind a proxy every visitor comes from this machine.
             metrics_without_sign_in=public is None,
+            targets=targets_of(running.settings),
         ),
         rules=running.shown_rules,
         rules_version=lambda: running.rules.version,

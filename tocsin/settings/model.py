@@ -125,6 +125,19 @@ class Incidents(Section):
     max_age: Duration = Field(default="1d", validate_default=True)
     """Findings on events older than this never notify and open nothing."""
 
+    acknowledge_within: dict[SeverityName, Duration] = Field(
+        default={"fatal": "30m", "critical": "1h", "high": "4h", "medium": "1d"},
+        validate_default=True,
+    )
+    """How soon somebody should take an incident, by severity; one that is left out has no clock."""
+    close_within: dict[SeverityName, Duration] = Field(
+        default={"fatal": "1d", "critical": "2d", "high": "5d", "medium": "14d"},
+        validate_default=True,
+    )
+    """How soon an incident should be resolved or closed, by severity."""
+    report_within: Duration = Field(default="72h", validate_default=True)
+    """How soon an incident that is marked as reportable should be reported."""
+
     @property
     def threshold_id(self) -> int:
         """The threshold as OCSF severity, 1 to 6."""

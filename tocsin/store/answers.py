@@ -4,8 +4,10 @@ from tocsin.store.accounts import User
 from tocsin.store.audit import AuditRow, AuditState
 from tocsin.store.events import Bucket, Events, Field
 from tocsin.store.findings import RuleCount
-from tocsin.store.incidents import Moment
+from tocsin.store.incident_timeline import Moment
+from tocsin.store.incidents import Changed
 from tocsin.store.indicators import FeedState, Search
+from tocsin.store.once import Once
 from tocsin.store.questions import Damage, Figures
 from tocsin.store.rejects import Replay
 from tocsin.store.rhythms import HourVolume
@@ -19,6 +21,7 @@ __all__ = [
     "AuditRow",
     "AuditState",
     "Bucket",
+    "Changed",
     "Damage",
     "EntityNoise",
     "Events",
@@ -30,6 +33,7 @@ __all__ = [
     "KeptSuppression",
     "KeyFile",
     "Moment",
+    "Once",
     "Replay",
     "RuleCount",
     "RuleNoise",

@@ -1,60 +1,40 @@
 """Questions about incidents, changes that people make to them, and what a turn writes."""
 
 import builtins
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
+import msgspec
 import pyarrow as pa
-from sqlalchemy import ColumnElement, Connection, Select, exists, func, select, update
+from sqlalchemy import ColumnElement, Connection, exists, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from tocsin.errors import StoreError, UsageError
 from tocsin.incidents import Change, Incident, transition
 from tocsin.ocsf import Scope
-from tocsin.store import audit, cursors, documents
+from tocsin.store import audit, cursors, documents, incident_timeline
 from tocsin.store.database import Database, add_new
 from tocsin.store.findings import visible as visible_findings
+from tocsin.store.incident_timeline import Moment
+from tocsin.store.once import Once, keep, recall
 from tocsin.store.questions import IncidentFilter, Page
-from tocsin.store.tables import (
-    AUDIT,
-    FINDINGS,
-    INCIDENT_ENTITIES,
-    INCIDENT_FINDINGS,
-    INCIDENTS,
-    MATCHES,
-)
+from tocsin.store.tables import FINDINGS, INCIDENT_ENTITIES, INCIDENT_FINDINGS, INCIDENTS
 
 ASKED_AT_ONCE = 500
+MOST_AT_ONCE = 500
+"""Incidents that one request may change."""
 CHANGED = "incident.change"
 FINISHED = ("Resolved", "Closed")
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
-    """One line of an incident's timeline.
+class Changed:
+    """What became of one incident of many: `problem` says why it stayed as it was, else ""."""
 
-    Attributes:
-        time: UTC.
-        kind: `event` (one that a finding matched), `finding` (its first match) or `change`.
-        uid: of the event, the finding, or "" for a change.
-        title: what the event did (`GetSecretValue`, `create clusterrolebindings`), the finding's
-            title (also of an event whose doings are not known), or what changed.
-        severity_id: of the finding; 0 for a change.
-        actor: who did it or made the change; the entity where the event does not say.
-        status: of an event, as OCSF names it (`Success`, `Failure`); else "".
-        address: where an event came from; else "".
-    """
-
-    time: datetime
-    kind: str
     uid: str
-    title: str
-    severity_id: int
-    actor: str
-    status: str = ""
-    address: str = ""
+    problem: str
 
 
 class Incidents:
@@ -109,36 +89,63 @@ class Incidents:
             incident = _get(connection, uid, scope)
             if incident is None:
                 return ()
-            moments = [
-                *_findings(connection, incident.uid, scope),
-                *_events(connection, incident.uid, scope, limit),
-                *_changes(connection, incident.uid),
-                Moment(incident.opened_time, "change", "", "Opened", 0, "Tocsin"),
-            ]
-        return tuple(sorted(moments, key=lambda one: (one.time, one.kind != "event", one.uid)))
+            return incident_timeline.moments(connection, incident, scope, limit)
 
-    def change(self, uid: str, change: Change, actor: str, now: datetime, scope: Scope) -> Incident:
+    def change(
+        self,
+        uid: str,
+        change: Change,
+        actor: str,
+        now: datetime,
+        scope: Scope,
+        *,
+        once: Once | None = None,
+    ) -> Incident:
         """Apply `change` with `incidents.transition` and write the audit row, as one.
+
+        With `once`, a repeated request changes nothing and gets the incident as it was answered
+        the first time.
 
         Raises:
             UsageError: no such incident in `scope`, or the life cycle does not allow it.
         """
         with self._database.write() as connection:
-            query = select(INCIDENTS.c.body).where(INCIDENTS.c.uid == uid, *visible(scope))
-            body = connection.execute(query).scalar_one_or_none()
-            if body is None:
-                raise UsageError(f"there is no incident {uid}")
-            changed = transition(documents.incident(body), change, now)
-            record(connection, [changed])
-            wanted = {
-                name: getattr(change, name)
-                for name in ("status", "assignee", "verdict", "reason", "comment")
-            }
-            details = {name: value for name, value in wanted.items() if value not in {None, ""}}
-            if change.assignee == "":
-                details["assignee"] = ""
-            audit.record(connection, actor, CHANGED, uid, details, now=now)
+            answer = recall(connection, actor, once)
+            if answer is not None:
+                return documents.incident(answer)
+            changed = _change(connection, uid, change, _Person(actor, now, scope))
+            keep(connection, actor, once, documents.incident_text(changed), now)
         return changed
+
+    def change_many(
+        self,
+        uids: Sequence[str],
+        change: Change,
+        actor: str,
+        now: datetime,
+        scope: Scope,
+        *,
+        once: Once | None = None,
+    ) -> tuple[Changed, ...]:
+        """Apply `change` to each of these incidents, in one transaction with its audit rows.
+
+        One that refuses keeps none of the others back. With `once`, a repeated request changes
+        nothing and gets the first answer.
+
+        Raises:
+            UsageError: more than `MOST_AT_ONCE` incidents, or none.
+        """
+        wanted = tuple(dict.fromkeys(uids))
+        who = _Person(actor, now, scope)
+        if not 0 < len(wanted) <= MOST_AT_ONCE:
+            raise UsageError(f"name 1 to {MOST_AT_ONCE} incidents")
+        with self._database.write() as connection:
+            answer = recall(connection, actor, once)
+            if answer is not None:
+                return msgspec.json.decode(answer, type=tuple[Changed, ...])
+            done = tuple(_tried(connection, uid, change, who) for uid in wanted)
+            keep(connection, actor, once, msgspec.json.encode(done).decode(), now)
+        return done
 
     def by_status(self, scope: Scope) -> dict[str, int]:
         """Return the number of incidents of each status that occurs, merged ones left out."""
@@ -156,6 +163,45 @@ class Incidents:
         query = query.where(INCIDENTS.c.merged_into == "", *limits, *visible(scope))
         with self._database.read() as connection:
             return [(value, count) for value, count in connection.execute(query)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Person:
+    """Who changes something, when, and what they may see."""
+
+    name: str
+    now: datetime
+    scope: Scope
+
+
+def _change(connection: Connection, uid: str, change: Change, who: _Person) -> Incident:
+    query = select(INCIDENTS.c.body).where(INCIDENTS.c.uid == uid, *visible(who.scope))
+    body = connection.execute(query).scalar_one_or_none()
+    if body is None:
+        raise UsageError(f"there is no incident {uid}")
+    if change.add_link.startswith("inc_") and _get(connection, change.add_link, who.scope) is None:
+        raise UsageError(f"there is no incident {change.add_link} to refer to")
+    changed = transition(documents.incident(body), change, who.now)
+    record(connection, [changed])
+    audit.record(connection, who.name, CHANGED, uid, _wish(change), now=who.now)
+    return changed
+
+
+def _wish(change: Change) -> dict[str, object]:
+    """Return what a change asks for, as the audit log keeps it."""
+    nothing = Change()
+    names = [field.name for field in fields(Change)]
+    wanted = {name: getattr(change, name) for name in names}
+    return {name: value for name, value in wanted.items() if value != getattr(nothing, name)}
+
+
+def _tried(connection: Connection, uid: str, change: Change, who: _Person) -> Changed:
+    # Refusals are raised before anything is written.
+    try:
+        _change(connection, uid, change, who)
+    except UsageError as error:
+        return Changed(uid, str(error))
+    return Changed(uid, "")
 
 
 def open_incidents(connection: Connection, findings: pa.Table) -> tuple[Incident, ...]:
@@ -263,6 +309,9 @@ def _filters(which: IncidentFilter) -> builtins.list[ColumnElement[bool]]:
     if which.entity is not None:
         ours = INCIDENT_ENTITIES.c.incident_uid == columns.uid
         found.append(exists().where(ours, INCIDENT_ENTITIES.c.entity_uid == which.entity))
+    if which.tag:
+        tags = func.json_each(columns.body, "$.tags").table_valued("value")
+        found.append(exists().select_from(tags).where(tags.c.value == which.tag))
     if which.text:
         found.append(columns.title.icontains(which.text, autoescape=True))
     return found + _stretch(which)
@@ -278,70 +327,3 @@ def _stretch(which: IncidentFilter) -> builtins.list[ColumnElement[bool]]:
     if which.until is not None:
         found.append(columns.first_time < which.until)
     return found
-
-
-def _of_incident(query: Select[Any], incident: str, scope: Scope) -> Select[Any]:
-    tie = INCIDENT_FINDINGS.c.finding_uid == FINDINGS.c.uid
-    return query.join(INCIDENT_FINDINGS, tie).where(
-        INCIDENT_FINDINGS.c.incident_uid == incident, *visible_findings(scope)
-    )
-
-
-def _findings(connection: Connection, incident: str, scope: Scope) -> builtins.list[Moment]:
-    rows = connection.execute(_of_incident(select(FINDINGS), incident, scope))
-    return [
-        Moment(row.first_time, "finding", row.uid, row.title, row.severity_id, _name(row.entity))
-        for row in rows
-    ]
-
-
-def _events(
-    connection: Connection, incident: str, scope: Scope, limit: int
-) -> builtins.list[Moment]:
-    columns = (FINDINGS.c.title, FINDINGS.c.severity_id, FINDINGS.c.entity)
-    query = select(MATCHES, *columns).join(FINDINGS, FINDINGS.c.uid == MATCHES.c.finding_uid)
-    query = _of_incident(query, incident, scope).order_by(MATCHES.c.event_time.desc())
-    found: dict[str, Moment] = {}
-    best: dict[str, tuple[bool, int]] = {}
-    for row in connection.execute(query.limit(limit)):
-        moment = Moment(
-            row.event_time,
-            "event",
-            row.event_uid,
-            row.operation or row.title,
-            row.severity_id,
-            row.actor or _name(row.entity),
-            row.status,
-            row.address,
-        )
-        # Of an event that several rules matched: who knows what it did tells it, then the worst.
-        rank = bool(row.operation), row.severity_id
-        if rank > best.get(row.event_uid, (False, -1)):
-            best[row.event_uid] = rank
-            found[row.event_uid] = moment
-    return builtins.list(found.values())
-
-
-def _changes(connection: Connection, incident: str) -> builtins.list[Moment]:
-    query = select(AUDIT).where(AUDIT.c.object == incident, AUDIT.c.action == CHANGED)
-    moments = [
-        Moment(row.time, "change", "", _said(row.details), 0, row.actor)
-        for row in connection.execute(query)
-    ]
-    merged = select(INCIDENTS).where(INCIDENTS.c.merged_into == incident)
-    moments += [
-        Moment(row.updated_time, "change", "", f"Took over {row.uid}: {row.title}", 0, "Tocsin")
-        for row in connection.execute(merged)
-    ]
-    return moments
-
-
-def _said(details: str) -> str:
-    """Return the wish of a change in words: `status: Closed; verdict: Benign; reason: ...`."""
-    wish = documents.fields(details)
-    return "; ".join(f"{name}: {value or 'nobody'}" for name, value in wish.items())
-
-
-def _name(entity: str) -> str:
-    who = documents.entity(entity)
-    return who["name"] or who["uid"]

@@ -75,6 +75,7 @@ class IncidentFilter:
         since: last activity at this time or later, UTC.
         until: first activity before this time, UTC.
         text: words of the title, case does not matter.
+        tag: one of its tags, in lower case.
     """
 
     status: tuple[str, ...] | None = None
@@ -85,6 +86,7 @@ class IncidentFilter:
     since: datetime | None = None
     until: datetime | None = None
     text: str | None = None
+    tag: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,13 @@
 """Commands for triage: `incidents list|show|take|status|close|reopen`."""
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from tocsin.errors import UsageError
+from tocsin.serve.cli import incident_work_commands
+from tocsin.serve.cli.incident_work_commands import UidArgument, found
 from tocsin.serve.cli.options import (
     ConfigOption,
     DataOption,
@@ -20,17 +23,16 @@ from tocsin.serve.cli.output import Output, print_rows, say, write_json, write_l
 
 if TYPE_CHECKING:
     from tocsin.incidents import Change, Incident, Status, Verdict
-    from tocsin.store import Store
 
 incidents = typer.Typer(no_args_is_help=True)
 
-UidArgument = Annotated[str, typer.Argument(help="An incident's identifier, or its first letters.")]
 _COLUMNS = ("uid", "severity", "risk", "status", "title", "findings", "last_time", "assignee")
 _MOMENT_COLUMNS = ("time", "kind", "uid", "title", "status", "actor", "address")
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this file."""
+    incident_work_commands.add_to(incidents)
     app.add_typer(incidents, name="incidents", help="Findings that people handle as one.")
 
 
@@ -40,6 +42,7 @@ def list_(
     status: Annotated[
         list[str] | None, typer.Option("--status", help="New, In Progress, ...")
     ] = None,
+    tag: Annotated[str | None, typer.Option("--tag", help="With this tag.")] = None,
     since: Annotated[str | None, typer.Option("--since", help="24h, 7d, or a time.")] = None,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000)] = 100,
     output: OutputOption = Output.TABLE,
@@ -50,11 +53,13 @@ def list_(
     from tocsin.store import IncidentFilter
 
     which = IncidentFilter(
-        status=tuple(status) if status else None, since=since_time(since, aware_now())
+        status=tuple(status) if status else None,
+        since=since_time(since, aware_now()),
+        tag=tag.lower() if tag else None,
     )
     with existing_store(config, data) as store:
-        found = store.incidents.list(which, local_scope(), limit=limit).rows
-    print_rows([_row(incident) for incident in found], _COLUMNS, output)
+        rows = store.incidents.list(which, local_scope(), limit=limit).rows
+    print_rows([_row(incident) for incident in rows], _COLUMNS, output)
 
 
 @incidents.command()
@@ -67,7 +72,7 @@ def show(
 ) -> None:
     """Tell one incident: its risk, its entities, its timeline."""
     with existing_store(config, data) as store:
-        incident = _found(store, uid)
+        incident = found(store, uid)
         moments = store.incidents.timeline(incident.uid, local_scope())
     if output is not Output.TABLE:
         rows = [{name: getattr(each, name) for name in _MOMENT_COLUMNS} for each in moments]
@@ -168,29 +173,13 @@ def _change(
     only_from: tuple[str, ...] = (),
 ) -> None:
     with existing_store(config, data) as store:
-        incident = _found(store, uid)
+        incident = found(store, uid)
         if only_from and incident.status not in only_from:
             raise UsageError(f"{incident.uid} is {incident.status}; there is nothing to reopen")
         changed = store.incidents.change(
             incident.uid, change, local_actor(), aware_now(), local_scope()
         )
     say(f"{changed.uid} is {changed.status}, {changed.assignee or 'nobody'} has it.")
-
-
-def _found(store: "Store", uid: str) -> "Incident":
-    """Return the incident with this identifier, or the only one that begins with it."""
-    from tocsin.store import IncidentFilter
-
-    whole = store.incidents.get(uid, local_scope())
-    if whole is not None:
-        return whole
-    every = store.incidents.list(IncidentFilter(), local_scope(), limit=10_000).rows
-    close_ones = (
-        [incident for incident in every if incident.uid.startswith(uid)] if len(uid) >= 6 else []
-    )
-    if len(close_ones) != 1:
-        raise UsageError(f"no incident is called {uid}; see `tocsin incidents list`")
-    return close_ones[0]
 
 
 def _tell(incident: "Incident") -> None:
@@ -228,4 +217,10 @@ def _row(incident: "Incident") -> dict[str, object]:
         "verdict": incident.verdict,
         "verdict_reason": incident.verdict_reason,
         "risk_reasons": list(incident.risk_reasons),
+        "tags": list(incident.tags),
+        "tasks": [asdict(each) for each in incident.tasks],
+        "references": [asdict(each) for each in incident.references],
+        "report": asdict(incident.report) if incident.report else None,
+        "acknowledged_time": incident.acknowledged_time,
+        "finished_time": incident.finished_time,
     }

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from tocsin.errors import Problem
+from tocsin.incidents.clocks import Targets
 from tocsin.store import Store
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class View:
         receivers: addresses that empty pages tell people to send to, by what is sent there.
         metrics_without_sign_in: whether this machine itself may read `/metrics` without sign-in;
             false where a proxy makes every visitor look like this machine.
+        targets: how long incidents may take.
     """
 
     version: str
@@ -41,6 +43,7 @@ class View:
     language: str = ""
     receivers: Mapping[str, str] = field(default_factory=dict)
     metrics_without_sign_in: bool = True
+    targets: Targets = field(default_factory=Targets)
 
 
 class ExampleView(Protocol):

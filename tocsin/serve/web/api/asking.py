@@ -75,6 +75,7 @@ class AskedIncidents(Paged):
     since: Moment = None
     until: Moment = None
     text: Text = None
+    tag: Text = None
 
     def filter(self) -> IncidentFilter:
         """Return the store's words for it."""
@@ -87,6 +88,7 @@ class AskedIncidents(Paged):
             since=self.since,
             until=self.until,
             text=self.text,
+            tag=self.tag.lower() if self.tag else None,
         )
 
 

@@ -1,7 +1,7 @@
 """What the API answers, as its OpenAPI document says it. Times are ISO 8601 in UTC."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, computed_field
 
@@ -66,6 +66,48 @@ class WithSeverity(Model):
         return names.severity(self.severity_id)
 
 
+class TaskModel(Model):
+    """Something to do in an incident."""
+
+    number: int
+    text: str
+    owner: str
+    is_done: bool
+
+
+class ReferenceModel(Model):
+    """Another incident, or an https address of somebody's choice: show it, do not open it."""
+
+    target: str
+    note: str
+
+
+class ReportModel(Model):
+    """The mark *reportable*: since when it stands, why, and when it was reported."""
+
+    since: Moment
+    reason: str
+    sent: Moment | None
+
+
+class ClockModel(Model):
+    """Until when an incident should be taken, ended or reported; `ended` says when it was."""
+
+    name: Literal["acknowledge", "close", "report"]
+    due: Moment
+    ended: Moment | None
+    is_late: bool
+
+
+class MeansModel(Model):
+    """Mean times of incidents in seconds; null where none tells."""
+
+    incidents: int
+    detect_seconds: float | None = Field(description="MTTD: from the first event to the opening")
+    acknowledge_seconds: float | None = Field(description="MTTA: from there until it was taken")
+    resolve_seconds: float | None = Field(description="MTTR: from the opening to the end")
+
+
 class IncidentModel(WithSeverity):
     """Findings that people handle as one."""
 
@@ -91,6 +133,12 @@ class IncidentModel(WithSeverity):
     assignee: str
     merged_into: str
     version: int
+    tags: tuple[str, ...]
+    tasks: tuple[TaskModel, ...]
+    references: tuple[ReferenceModel, ...]
+    report: ReportModel | None
+    acknowledged_time: Moment | None
+    finished_time: Moment | None
 
 
 class IncidentChange(Model):
@@ -103,6 +151,32 @@ class IncidentChange(Model):
     verdict: Verdict | None = None
     reason: str = Field(default="", max_length=2000)
     comment: str = Field(default="", max_length=2000)
+    add_tags: tuple[str, ...] = Field(default=(), max_length=50)
+    remove_tags: tuple[str, ...] = Field(default=(), max_length=50)
+    add_task: str = Field(default="", max_length=500)
+    task: int | None = Field(default=None, description="number of a task to change")
+    owner: str | None = Field(default=None, max_length=200, description="of the task")
+    is_done: bool | None = Field(default=None, description="of the task")
+    add_link: str = Field(default="", max_length=2000, description="an incident, or https://...")
+    link_note: str = Field(default="", max_length=500)
+    remove_link: str = Field(default="", max_length=2000)
+    report: Literal["needed", "sent", "not needed"] | None = None
+
+
+class ChangeOfMany(Model):
+    """One change for many incidents."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    uids: tuple[str, ...] = Field(min_length=1, max_length=500)
+    change: IncidentChange
+
+
+class ChangedModel(Model):
+    """What became of one of many incidents; `problem` is "" where it was changed."""
+
+    uid: str
+    problem: str
 
 
 class TimelineMoment(WithSeverity):

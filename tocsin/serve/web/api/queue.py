@@ -13,6 +13,7 @@ from tocsin.serve.web.api.models import (
     Listed,
     TimelineMoment,
 )
+from tocsin.serve.web.api.repeated import once_of
 from tocsin.serve.web.event_lines import rows
 from tocsin.serve.web.guard import console_of, operation, visitor_of
 from tocsin.serve.web.permissions import Permission
@@ -41,13 +42,16 @@ def get_incident(request: Request, uid: str) -> IncidentModel:
 
 @operation(router, "PATCH", "/incidents/{uid}", Permission.TRIAGE, response_model=IncidentModel)
 def change_incident(request: Request, uid: str, body: IncidentChange) -> IncidentModel:
-    """Change status, assignee or verdict of an incident, or comment on it."""
+    """Change an incident: status, assignee, verdict, tags, tasks, links; or comment on it.
+
+    A request with an `Idempotency-Key` counts once: the same again gets the first answer.
+    """
     console, visitor = console_of(request), visitor_of(request)
     get_incident(request, uid)
     change = Change(**body.model_dump())
     try:
         changed = console.store.incidents.change(
-            uid, change, visitor.name, console.now(), visitor.scope
+            uid, change, visitor.name, console.now(), visitor.scope, once=once_of(request, body)
         )
     except UsageError as error:
         raise HTTPException(409, str(error)) from error

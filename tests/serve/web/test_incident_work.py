@@ -1,0 +1,74 @@
+"""Work on incidents over the API: attachments, many at once, clocks, requests that count once."""
+
+import httpx
+
+from tests.serve.web.conftest import csrf_of
+from tocsin.ocsf import EVERYTHING
+from tocsin.store import IncidentFilter, Store
+
+API = "/api/v1"
+
+
+def uids(store: Store) -> list[str]:
+    return [each.uid for each in store.incidents.list(IncidentFilter(), EVERYTHING).rows]
+
+
+def headers(client: httpx.Client, **more: str) -> dict[str, str]:
+    return {"X-CSRF-Token": csrf_of(client), **more}
+
+
+def test_tags_tasks_links_and_the_mark_are_attached(analyst: httpx.Client, store: Store) -> None:
+    one, other = uids(store)[:2]
+    path = f"{API}/incidents/{one}"
+    for wish in (
+        {"add_tags": ["Phishing"]},
+        {"add_task": "Revoke the key", "owner": "ada"},
+        {"task": 1, "is_done": True},
+        {"add_link": other, "link_note": "same person"},
+        {"report": "needed", "reason": "Personal data"},
+    ):
+        answer = analyst.patch(path, json=wish, headers=headers(analyst))
+        assert answer.status_code == 200, answer.text
+
+    told = analyst.get(path).json()
+    assert told["tags"] == ["phishing"]
+    assert told["tasks"] == [
+        {"number": 1, "text": "Revoke the key", "owner": "ada", "is_done": True}
+    ]
+    assert told["references"] == [{"target": other, "note": "same person"}]
+    assert told["report"]["since"].endswith("Z")
+    found = analyst.get(f"{API}/incidents", params={"tag": "PHISHING"}).json()["items"]
+    assert [each["uid"] for each in found] == [one]
+    names = [each["name"] for each in analyst.get(f"{path}/clocks").json()]
+    assert "report" in names
+
+
+def test_many_are_changed_at_once(analyst: httpx.Client, store: Store) -> None:
+    wish = {"uids": [*uids(store), "none"], "change": {"add_tags": ["sweep"]}}
+
+    answer = analyst.post(f"{API}/incidents/changes", json=wish, headers=headers(analyst))
+
+    problems = {each["uid"]: each["problem"] for each in answer.json()}
+    assert problems == dict.fromkeys(uids(store), "") | {"none": "there is no incident none"}
+
+
+def test_a_repeated_request_counts_once(analyst: httpx.Client, store: Store) -> None:
+    path, wish = f"{API}/incidents/{uids(store)[0]}", {"comment": "looked at it"}
+    keyed = headers(analyst, **{"Idempotency-Key": "try-1"})
+
+    first = analyst.patch(path, json=wish, headers=keyed)
+    again = analyst.patch(path, json=wish, headers=keyed)
+    other = analyst.patch(path, json={"comment": "else"}, headers=keyed)
+    wrong = analyst.patch(path, json=wish, headers=keyed | {"Idempotency-Key": "a b"})
+
+    assert first.json() == again.json()
+    assert (other.status_code, wrong.status_code) == (409, 409)
+    moments = analyst.get(f"{path}/timeline").json()
+    assert [each["title"] for each in moments].count("comment: looked at it") == 1
+
+
+def test_mean_times_are_told_in_seconds(viewer: httpx.Client, store: Store) -> None:
+    means = viewer.get(f"{API}/incidents/means").json()
+
+    assert means["incidents"] == len(uids(store))
+    assert means["detect_seconds"] >= 0
