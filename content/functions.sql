@@ -128,6 +128,9 @@ CREATE MACRO cluster_entity(username) AS
 CREATE MACRO pod_entity(namespace, pod) AS
   {type: 'pod', uid: nullif(namespace, '') || '/' || nullif(pod, ''), name: pod};
 
+-- The same as text, for the resources of an event.
+CREATE MACRO pod_uid(namespace, pod) AS nullif(namespace, '') || '/' || nullif(pod, '');
+
 -- A tactic of ATT&CK by its name, in any style of writing it, as an element of `finding_info.attacks`.
 CREATE MACRO tactic_uid(value) AS
   case replace(replace(lower(value), '_', ''), '-', '')
