@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import grpc
@@ -11,6 +12,7 @@ import pytest
 from tests.collect.cloud import records
 from tests.collect.pubsub_server import NAME, Subscription, serving
 from tests.plugs.world import looks
+from tocsin.collect import passes
 from tocsin.collect.sources import pubsub
 from tocsin.collect.sources.pubsub import Pubsub, PubsubSettings
 from tocsin.errors import SourceError
@@ -103,8 +105,7 @@ def test_messages_in_hand_are_kept_from_others_while_the_store_is_slow(subscript
 
 
 def test_a_message_of_many_records_is_acknowledged_with_its_last(subscription, monkeypatch):
-    few = type(pubsub.HISTORY)(max_records=2, max_bytes=1 << 20)
-    monkeypatch.setattr(pubsub, "HISTORY", few)
+    monkeypatch.setattr(passes, "HISTORY", replace(passes.HISTORY, max_records=2))
     rows = [{"insertId": f"i{n}"} for n in range(5)]
     subscription.publish(json.dumps({"entries": rows}).encode())
     reading = source(unwrap="entries")

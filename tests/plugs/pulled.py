@@ -1,6 +1,7 @@
 """Worlds of the sources that pull from clouds and APIs: servers on loopback, kept to the end."""
 
 import atexit
+import gzip
 import os
 import threading
 import time
@@ -11,13 +12,15 @@ from pathlib import Path
 import grpc
 from azure.storage.blob import BlobServiceClient
 
-from tests.collect import azurite, brokers, pubsub_server
+from tests.collect import azurite, brokers, fake_gcs, pubsub_server
 from tests.collect.api_server import Reply, reply, serving
 from tests.collect.cloud import Cloud
 from tests.collect.log_apis import Github, Graph, Indexer, Log, Okta
 from tests.collect.test_apis import generic, github, graph, indexer, okta
 from tests.collect.test_azure_blob import IDENTITY, LOGS, append, hour
 from tests.collect.test_azure_blob import source as azure_blob
+from tests.collect.test_gcs import announce
+from tests.collect.test_gcs import source as gcs
 from tests.collect.test_kafka import source as kafka
 from tests.plugs.world import World, looks
 from tocsin.collect import Source
@@ -128,9 +131,48 @@ def growing_blobs(folder: Path, cloud: Callable[[], Cloud]) -> World:
     return World(lambda: azure_blob(account), expected, lambda: azure_blob(gone))
 
 
+def google_objects(folder: Path, cloud: Callable[[], Cloud]) -> World:
+    """Objects below a prefix, more than fit into one batch."""
+    expected = fill_storage()
+    return World(gcs, expected, lambda: gcs(buckets=("no-such-bucket",)))
+
+
+def announced_google_objects(folder: Path, cloud: Callable[[], Cloud]) -> World:
+    """Objects that a subscription announces; a batch ends with one of them."""
+    expected = fill_storage()
+    subscription = _servers.enter_context(pubsub_server.serving())
+    subscription.lease_seconds = 1.0
+    for number in range(9):
+        announce(subscription, f"{number}.json.gz")
+
+    def make(pulls: int = 4) -> Source:
+        os.environ["PUBSUB_EMULATOR_HOST"] = subscription.address
+        return gcs(looks(pulls), subscription=pubsub_server.NAME, lease_seconds=3)
+
+    def broken() -> Source:
+        subscription.fault = grpc.StatusCode.PERMISSION_DENIED
+        return make()
+
+    return World(make, expected, broken, keeps_cursor=False, lapse=lambda: time.sleep(3.2))
+
+
+def fill_storage() -> list[bytes]:
+    storage = _servers.enter_context(fake_gcs.serving())
+    os.environ["STORAGE_EMULATOR_HOST"] = storage.url
+    expected = [b'{"n": %d}' % n for n in range(45_000)]
+    for number in range(9):
+        some = expected[number * 5_000 : (number + 1) * 5_000]
+        storage.put(f"{number}.json.gz", gzip.compress(b"\n".join(some)))
+    return expected
+
+
 WORLDS: dict[str, dict[str, Build]] = {
     "azure_blob": {"growing blobs": growing_blobs},
     "event_hubs": {},
+    "gcs": {
+        "google objects": google_objects,
+        "announced google objects": announced_google_objects,
+    },
     "github": {"github": paged(Github, github)},
     "http_api": {"http api": paged(_Listed, generic)},
     "kafka": {"partitions": partitions},

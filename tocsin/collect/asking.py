@@ -5,7 +5,7 @@ which carry a token, elsewhere (SSRF): every link and redirect stays at the orig
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -26,6 +26,8 @@ MAX_ANSWER_BYTES = 32 << 20
 
 _TIMEOUT_SECONDS = 40.0
 _MOST_REDIRECTS = 3
+_BLOCK_BYTES = 1 << 20
+_CONTENT = (200, 206)
 _REDIRECTS = (301, 302, 307, 308)
 _PORTS = {"https": 443, "http": 80}
 _TOLERANCE = timedelta(minutes=4)
@@ -139,7 +141,31 @@ class Asker:
             self._client.close()
             self._client = None
 
-    def _once(self, ask: Ask) -> Answer:
+    def blocks(self, url: str, more: Mapping[str, str]) -> Iterator[bytes]:
+        """Yield what is at an address, as it is sent, in blocks of at most 1 MiB.
+
+        Args:
+            url: at the API.
+            more: headers for this request only.
+
+        Raises:
+            Refused: the answer is no success.
+            SourceError: it cannot be asked, or the transfer broke off.
+        """
+        import httpx
+
+        headers = {**self._headers(), "Accept": "*/*", **more}
+        try:
+            with self._opened().stream("GET", url, headers=headers) as response:
+                if response.status_code not in _CONTENT:
+                    raise Refused(
+                        response.status_code, f"{self.host} answers {response.status_code}"
+                    )
+                yield from response.iter_raw(_BLOCK_BYTES)
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+            raise SourceError(f"{self.host} cannot be asked: {type(error).__name__}") from error
+
+    def _opened(self) -> "httpx.Client":
         import httpx
 
         if self._client is None:
@@ -150,6 +176,12 @@ class Asker:
                 timeout=_TIMEOUT_SECONDS,
                 headers={"User-Agent": "tocsin", "Accept": "application/json"},
             )
+        return self._client
+
+    def _once(self, ask: Ask) -> Answer:
+        import httpx
+
+        client = self._opened()
         headers = dict(self._headers())
         if ask.content is not None:
             headers["Content-Type"] = "application/json"
@@ -157,9 +189,7 @@ class Asker:
         deadline = time.monotonic() + 3 * _TIMEOUT_SECONDS
         body = bytearray()
         try:
-            with self._client.stream(
-                method, ask.url, headers=headers, content=ask.content
-            ) as response:
+            with client.stream(method, ask.url, headers=headers, content=ask.content) as response:
                 for block in response.iter_bytes():
                     body += block
                     if len(body) > MAX_ANSWER_BYTES or time.monotonic() > deadline:

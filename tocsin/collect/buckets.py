@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cached_property
 from typing import Any, Protocol
 
 from tocsin.collect.notifications import ObjectReference
+from tocsin.collect.objects import Listed, ObjectError
 from tocsin.errors import SourceError
 
 _BLOCK_BYTES = 1 << 20
@@ -28,18 +28,6 @@ class Account:
     endpoint_url: str | None = None
     role_arn: str | None = None
     external_id: str | None = None
-
-
-class ObjectError(SourceError):
-    """One object could not be read; others may be.
-
-    Attributes:
-        code: AWS's word for it, such as `NoSuchKey` or `AccessDenied`.
-    """
-
-    def __init__(self, reference: ObjectReference, code: str, reason: object) -> None:
-        super().__init__(f"{reference.url}: {code}: {reason}")
-        self.code = code
 
 
 class S3Client(Protocol):
@@ -88,14 +76,6 @@ class SqsClient(Protocol):
     def change_message_visibility_batch(self, **arguments: object) -> Mapping[str, Any]:
         """Keep messages from others for a while."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """An object as a listing shows it; `modified` is S3's clock, aware."""
-
-    reference: ObjectReference
-    modified: datetime
 
 
 class Clients:
@@ -194,6 +174,21 @@ def _session(account: Account) -> Any:  # noqa: ANN401
     assumed = botocore.session.Session()
     assumed.get_component("credential_provider").insert_before("env", Assumed())
     return boto3.Session(botocore_session=assumed, region_name=account.region)
+
+
+@dataclass(frozen=True, slots=True)
+class S3Objects:
+    """The buckets that a client of S3 reads; see `Objects`."""
+
+    client: S3Client
+
+    def blocks(self, reference: ObjectReference, offset: int) -> Iterator[bytes]:
+        """Yield the bytes of an object from `offset` on; see `object_blocks`."""
+        return object_blocks(self.client, reference, offset)
+
+    def listed(self, bucket: str, prefix: str, after: str) -> Iterator[Listed]:
+        """Yield objects in order of their keys; see `list_objects`."""
+        return list_objects(self.client, bucket, prefix, after)
 
 
 def object_blocks(client: S3Client, reference: ObjectReference, offset: int) -> Iterator[bytes]:

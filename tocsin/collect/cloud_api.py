@@ -33,6 +33,10 @@ class CloudApi:
         """
         return self._answered(Ask(self._asker.within(self._url, link)))
 
+    def blocks(self, link: str, more: Mapping[str, str]) -> Iterator[bytes]:
+        """Yield what is at a path of the API as it is sent; see `Asker.blocks`."""
+        return self._asker.blocks(self._asker.within(self._url, link), more)
+
     def ask(self, link: str, question: Mapping[str, object]) -> Mapping[str, Any]:
         """Return the answer to a question that is POSTed; see `get`."""
         return self._answered(Ask(self._asker.within(self._url, link), json.dumps(question)))
@@ -51,6 +55,10 @@ class CloudApi:
             if not following:
                 return
         raise SourceError(f"{self._asker.host} gives pages without end")
+
+    def close(self) -> None:
+        """Close the connections; the next request opens others."""
+        self._asker.close()
 
     def _answered(self, ask: Ask) -> Mapping[str, Any]:
         for _ in range(_MOST_WAITS):

@@ -16,9 +16,10 @@ from typing import Any
 
 import msgspec
 
-from tocsin.collect.buckets import ObjectError, S3Client, TrailClient, error_code, object_blocks
+from tocsin.collect.buckets import S3Client, TrailClient, error_code, object_blocks
 from tocsin.collect.inflate import GZIP_MAGIC, Bounds, Damage, inflate
 from tocsin.collect.notifications import ObjectReference
+from tocsin.collect.objects import ObjectError
 from tocsin.collect.records import Span
 from tocsin.collect.signatures import NotAKeyError, PublicKey
 

@@ -1,23 +1,24 @@
 """Read the objects below a prefix in order of their keys, and later what was added.
 
-S3 lists by key, not by age, and a late file may sort before one that was read. So each pass lists
-the whole prefix again and reads what is younger than the last pass, with a margin; within the
-margin the keys that were read are remembered.
+Buckets are listed by key, not by age, and a late file may sort before one that was read. So each
+pass lists the whole prefix again and reads what is younger than the last pass, with a margin;
+within the margin the keys that were read are remembered.
 """
 
 import json
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from hashlib import blake2b
 
-from tocsin.collect.buckets import Listed, ObjectError, S3Client, list_objects, object_blocks
+from tocsin.collect.arrivals import Form
 from tocsin.collect.cutting import Place, cut
-from tocsin.collect.digests import Digests, digest_span
+from tocsin.collect.digests import digest_span
 from tocsin.collect.notifications import ObjectReference
+from tocsin.collect.objects import Listed, ObjectError, Objects
 from tocsin.collect.records import Span
-from tocsin.ocsf.reading import LineReader
 
 _MARGIN = timedelta(minutes=15)
 # Beyond, the oldest are forgotten: objects read twice are dropped by the store.
@@ -101,47 +102,61 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Where to list."""
+    """Where to list.
 
-    client: S3Client
+    Attributes:
+        objects: what keeps the buckets.
+        buckets: the names of those that are listed, one after the other.
+        prefix: what the keys of the objects begin with.
+        form: how objects are read.
+        counts: counted up by kind: `missing_objects` were gone before they were read.
+        scheme: of the addresses of the objects.
+    """
+
+    objects: Objects
     buckets: tuple[str, ...]
     prefix: str
-    unwrap: str | None
-    reader: LineReader | None = None
-    digests: Digests | None = None
+    form: Form
+    counts: Counter[str]
+    scheme: str = "s3"
 
-    def read_pass(self, standing: Standing) -> Iterator[tuple[Standing, Span]]:
+    def read_pass(self, standing: Standing) -> Generator[tuple[Standing, Span], None, Standing]:
         """Yield the records of all objects after `standing`, each with the standing while read.
+
+        Returns:
+            The standing at the beginning of the next pass.
 
         Raises:
             SourceError: a bucket cannot be listed or an object cannot be read.
         """
         if standing.bucket in self.buckets:
-            begun = ObjectReference(standing.bucket, standing.key)
+            begun = ObjectReference(standing.bucket, standing.key, self.scheme)
             for span in self._read(begun, standing.resume):
                 yield standing, span
         first = self.buckets.index(standing.bucket) if standing.bucket in self.buckets else 0
         for bucket in self.buckets[first:]:
             after = standing.key if bucket == standing.bucket else ""
-            for listed in list_objects(self.client, bucket, self.prefix, after):
-                is_left_out = listed.reference.is_digest and self.digests is None
+            for listed in self.objects.listed(bucket, self.prefix, after):
+                is_left_out = listed.reference.is_digest and self.form.digests is None
                 if is_left_out or not standing.wants(listed):
                     continue
                 standing = standing.at(listed)
                 for span in self._read(listed.reference, 0):
                     yield standing, span
+        return standing.next_pass()
 
     def _read(self, reference: ObjectReference, resume: int) -> Iterator[Span]:
-        if reference.is_digest and self.digests is not None:
-            yield digest_span(self.digests, reference, resume)
+        if reference.is_digest and self.form.digests is not None:
+            yield digest_span(self.form.digests, reference, resume)
             return
-        place = Place(reference.url, self.unwrap, resume, self.reader)
+        place = Place(reference.url, self.form.unwrap, resume, self.form.reader)
         try:
-            yield from cut(partial(object_blocks, self.client, reference), place)
+            yield from cut(partial(self.objects.blocks, reference), place)
         except ObjectError as error:
             # Deleted since it was listed, by the bucket's own life cycle.
-            if error.code != "NoSuchKey":
+            if not error.is_missing:
                 raise
+            self.counts["missing_objects"] += 1
 
 
 def _short(listed: Listed) -> str:

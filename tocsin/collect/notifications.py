@@ -21,15 +21,16 @@ class NotANotification(Exception):  # noqa: N818 - its catcher makes it a reject
 
 @dataclass(frozen=True, slots=True)
 class ObjectReference:
-    """One object that a message or a listing names."""
+    """One object that a message or a listing names; `scheme` says in which cloud it is."""
 
     bucket: str
     key: str
+    scheme: str = "s3"
 
     @property
     def url(self) -> str:
         """The `origin` of its records."""
-        return f"s3://{self.bucket}/{self.key}"
+        return f"{self.scheme}://{self.bucket}/{self.key}"
 
     @property
     def is_digest(self) -> bool:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from tocsin.collect.buckets import SqsClient
+from tocsin.collect.notifications import ObjectReference, read_notification
 from tocsin.errors import SourceError
 
 _MOST_PER_CALL = 10
@@ -80,6 +81,18 @@ class Queue:
         with self._lock:
             self._held.update({message.handle: message for message in received})
         return received
+
+    def named(self, message: Message) -> tuple[ObjectReference, ...]:
+        """Return the new objects that a message names; see `read_notification`."""
+        return read_notification(message.body)
+
+    def content(self, message: Message) -> bytes:
+        """Return what a message says."""
+        return message.body.encode("utf-8", "surrogatepass")
+
+    def origin(self, message: Message) -> str:
+        """Return the `origin` of a message that becomes a reject."""
+        return f"sqs://{self.name}/{message.uid}"
 
     def delete(self, messages: Sequence[Message]) -> None:
         """Delete messages whose records are safe.

@@ -7,21 +7,18 @@ https://learn.microsoft.com/azure/network-watcher/vnet-flow-logs-overview
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, ClassVar
 
 from tocsin.collect.blobs import BlobAccount, Identity
 from tocsin.collect.extras import require
-from tocsin.collect.hours import Grown, Reached, read_grown
-from tocsin.collect.records import HISTORY, Span, fill
+from tocsin.collect.hours import Reached, read_grown
+from tocsin.collect.passes import Pass, Pause, read_passes
 from tocsin.ocsf import RawBatch
 from tocsin.ocsf.reading import LineReader
 from tocsin.values import Duration, Matching, Unwritten, Written
-
-Pause = Callable[[float], bool | None]
-"""Waits so many seconds; true when reading should end (`threading.Event().wait` fits)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,17 +85,7 @@ class AzureBlob:
 
     def read(self, cursor: str | None) -> Iterator[RawBatch]:
         """Yield what comes after `cursor`; see `Source.read`."""
-        settings = self._settings
-        for filled in fill(self._passes(Reached.of(cursor)), HISTORY, settings.source):
-            mark, resume = filled.marks[-1]
-            yield RawBatch(
-                source=settings.source,
-                feed=settings.feed,
-                records=filled.records,
-                cursor=mark.cursor(resume),
-                receipt=None,
-                rejects=filled.rejects,
-            )
+        return read_passes(self._settings, self._pause, Reached.of(cursor), self._pass)
 
     def acknowledge(self, batch: RawBatch) -> None:
         """Do nothing: the cursor is the place."""
@@ -111,20 +98,16 @@ class AzureBlob:
         """
         return self._account.probe(self._settings.container_prefix)
 
-    def _passes(self, reached: Reached) -> Iterator[tuple[Grown, Span] | None]:
+    def _pass(self, reached: Reached) -> Pass[Reached]:
         settings = self._settings
-        while True:
-            now = datetime.now(UTC)
-            floor = now - timedelta(seconds=settings.late_seconds)
-            since = reached.since or now - timedelta(seconds=settings.first_seconds)
-            for container in self._account.containers(settings.container_prefix):
-                for blob in self._account.hours(container, settings.prefix, min(since, floor)):
-                    for grown, span in read_grown(
-                        self._account, reached, blob, settings.unwrap, settings.reader
-                    ):
-                        yield grown, span
-                        reached = grown.after()
-            yield None
-            if not settings.follow or self._pause(settings.poll_seconds):
-                return
-            reached = reached.next_pass(floor)
+        now = datetime.now(UTC)
+        floor = now - timedelta(seconds=settings.late_seconds)
+        since = reached.since or now - timedelta(seconds=settings.first_seconds)
+        for container in self._account.containers(settings.container_prefix):
+            for blob in self._account.hours(container, settings.prefix, min(since, floor)):
+                for grown, span in read_grown(
+                    self._account, reached, blob, settings.unwrap, settings.reader
+                ):
+                    yield grown, span
+                    reached = grown.after()
+        return reached.next_pass(floor)

@@ -1,21 +1,18 @@
 """Read groups of CloudWatch Logs, such as audit logs of Amazon EKS: by name or by prefix."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, ClassVar
 
 from tocsin.collect.buckets import Account, Clients
-from tocsin.collect.log_groups import LogGroup, Page, Reaches, group_names
-from tocsin.collect.records import HISTORY, Span, fill
+from tocsin.collect.log_groups import LogGroup, Reaches, group_names
+from tocsin.collect.passes import Pass, Pause, read_passes
 from tocsin.errors import SettingsError
 from tocsin.ocsf import RawBatch
 from tocsin.ocsf.reading import LineReader
 from tocsin.values import Duration, Unwritten, Written
-
-Pause = Callable[[float], bool | None]
-"""Waits so many seconds; true when reading should end (`threading.Event().wait` fits)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,17 +89,7 @@ class CloudwatchLogs:
 
     def read(self, cursor: str | None) -> Iterator[RawBatch]:
         """Yield what comes after `cursor`; see `Source.read`."""
-        settings = self._settings
-        for filled in fill(self._passes(Reaches.of(cursor)), HISTORY, settings.source):
-            page, resume = filled.marks[-1]
-            yield RawBatch(
-                source=settings.source,
-                feed=settings.feed,
-                records=filled.records,
-                cursor=page.cursor(resume),
-                receipt=None,
-                rejects=filled.rejects,
-            )
+        return read_passes(self._settings, self._pause, Reaches.of(cursor), self._pass)
 
     def acknowledge(self, batch: RawBatch) -> None:
         """Do nothing: the cursor is the place."""
@@ -119,17 +106,13 @@ class CloudwatchLogs:
             next(group.read(Reaches(), now_ms), None)
         return f"{len(groups)} log groups answer"
 
-    def _passes(self, reaches: Reaches) -> Iterator[tuple[Page, Span] | None]:
-        settings = self._settings
-        while True:
-            first_ms = int((time.time() - settings.first_seconds) * 1000)
-            for group in self._groups():
-                for page, span in group.read(reaches, first_ms):
-                    yield page, span
-                    reaches = page.after()
-            yield None
-            if not settings.follow or self._pause(settings.poll_seconds):
-                return
+    def _pass(self, reaches: Reaches) -> Pass[Reaches]:
+        first_ms = int((time.time() - self._settings.first_seconds) * 1000)
+        for group in self._groups():
+            for page, span in group.read(reaches, first_ms):
+                yield page, span
+                reaches = page.after()
+        return reaches
 
     def _groups(self) -> Iterator[LogGroup]:
         settings = self._settings

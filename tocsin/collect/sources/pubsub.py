@@ -2,21 +2,19 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar
 
 from tocsin.collect.cutting import cut_body
 from tocsin.collect.extras import require
 from tocsin.collect.lines import Found
-from tocsin.collect.records import HISTORY, Span, fill, reject
+from tocsin.collect.passes import Pause, read_messages
+from tocsin.collect.records import Span, reject
 from tocsin.collect.subscriptions import Delivery, Subscription
 from tocsin.ocsf import RawBatch
 from tocsin.ocsf.reading import LineReader
 from tocsin.values import Matching, Unwritten
-
-Pause = Callable[[float], bool | None]
-"""Waits so many seconds; true when reading should end (`threading.Event().wait` fits)."""
 
 _MOST_RECORDS = 100_000
 _FEW = 100
@@ -74,17 +72,8 @@ class Pubsub:
 
     def read(self, cursor: str | None) -> Iterator[RawBatch]:
         """Yield what is not acknowledged; see `Source.read`. The subscription keeps the place."""
-        settings = self._settings
         with self._subscription.keeping():
-            for filled in fill(self._spans(), HISTORY, settings.source):
-                yield RawBatch(
-                    source=settings.source,
-                    feed=settings.feed,
-                    records=filled.records,
-                    cursor=None,
-                    receipt=tuple(mark for mark, _ in filled.marks if mark is not None),
-                    rejects=filled.rejects,
-                )
+            yield from read_messages(self._settings, self._spans())
 
     def acknowledge(self, batch: RawBatch) -> None:
         """Acknowledge the messages whose last records are committed with this batch."""

@@ -2,29 +2,25 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cache
 from typing import Annotated, ClassVar
 
-import pyarrow as pa
 from pydantic import Field
 
-from tocsin.collect.arrivals import Allowed, Arrivals, End, Form
-from tocsin.collect.buckets import Account, Clients, TrailClient
+from tocsin.collect.arrivals import Allowed, Arrivals, Form
+from tocsin.collect.buckets import Account, Clients, S3Objects, TrailClient
 from tocsin.collect.digests import Digests
 from tocsin.collect.listing import Listing, Standing
+from tocsin.collect.passes import Pause, read_messages, read_passes
 from tocsin.collect.probing import probe_buckets, probe_queue
 from tocsin.collect.queue import Message, Queue
-from tocsin.collect.records import HISTORY, Span, fill
 from tocsin.errors import SettingsError
 from tocsin.ocsf import RawBatch
 from tocsin.ocsf.reading import LineReader
 from tocsin.values import Duration, Unwritten, Written
-
-Pause = Callable[[float], bool | None]
-"""Waits so many seconds; true when reading should end (`threading.Event().wait` fits)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +75,7 @@ class S3:
     """Reads objects from S3.
 
     Attributes:
-        counts: objects and messages that gave no records, by kind; see `Arrivals`.
+        counts: objects and messages that gave no records, by kind; see `Arrivals` and `Listing`.
     """
 
     guarantee: ClassVar[str] = "resumable"
@@ -139,7 +135,7 @@ class S3:
             wait_seconds=settings.wait_seconds,
         )
         arrivals = Arrivals(
-            self._clients.s3,
+            S3Objects(self._clients.s3),
             queue,
             allowed=Allowed(settings.buckets, settings.prefix),
             form=Form(settings.unwrap, settings.reader, self._digests()),
@@ -147,29 +143,18 @@ class S3:
             counts=self.counts,
         )
         with queue.keeping():
-            for filled in fill(self._rounds(arrivals), HISTORY, settings.source):
-                ended = tuple(mark.message for mark, _ in filled.marks if mark is not None)
-                yield self._batch(filled.records, filled.rejects, None, ended)
-
-    def _rounds(self, arrivals: Arrivals) -> Iterator[tuple[End | None, Span] | None]:
-        while not self._pause(0):
-            yield from arrivals.read_round()
+            yield from read_messages(settings, arrivals.rounds(self._pause))
 
     def _read_listing(self, cursor: str | None) -> Iterator[RawBatch]:
         settings = self._settings
         listing = Listing(
-            self._clients.s3,
+            S3Objects(self._clients.s3),
             settings.buckets,
             settings.prefix,
-            settings.unwrap,
-            settings.reader,
-            self._digests(),
+            Form(settings.unwrap, settings.reader, self._digests()),
+            self.counts,
         )
-        standing = Standing.of(cursor)
-        passes = self._passes(listing, standing)
-        for filled in fill(passes, HISTORY, settings.source):
-            mark, resume = filled.marks[-1]
-            yield self._batch(filled.records, filled.rejects, mark.cursor(resume), None)
+        return read_passes(settings, self._pause, Standing.of(cursor), listing.read_pass)
 
     def _digests(self) -> Digests | None:
         """Return what verifies digests where that is wanted: in all of the buckets."""
@@ -181,27 +166,3 @@ class S3:
             return Clients(replace(self._account, region=region or None)).cloudtrail
 
         return Digests(self._clients.s3, trail_client, Allowed(self._settings.buckets).covers)
-
-    def _passes(
-        self, listing: Listing, standing: Standing
-    ) -> Iterator[tuple[Standing, Span] | None]:
-        while True:
-            for entry in listing.read_pass(standing):
-                standing = entry[0]
-                yield entry
-            yield None
-            if not self._settings.follow or self._pause(self._settings.poll_seconds):
-                return
-            standing = standing.next_pass()
-
-    def _batch(
-        self, records: pa.Table, rejects: pa.Table, cursor: str | None, receipt: object
-    ) -> RawBatch:
-        return RawBatch(
-            source=self._settings.source,
-            feed=self._settings.feed,
-            records=records,
-            cursor=cursor,
-            receipt=receipt,
-            rejects=rejects,
-        )
