@@ -10,7 +10,8 @@ import msgspec
 
 from tocsin.conditions import text_of
 from tocsin.detect.correlations import Observation, Seen, Told, state
-from tocsin.detect.correlations.model import ACTOR_PATH
+from tocsin.detect.correlations.model import ACTOR_PATH, DOMAIN_PATH, ENTROPY_PATH
+from tocsin.detect.correlations.names import domain_of, entropy_of
 from tocsin.detect.entities import account_of, actor_of, entity_of, links_of
 from tocsin.detect.fields import Event, EventReader
 from tocsin.detect.findings import DETECTION_FINDING, Hit, link_rows
@@ -156,10 +157,23 @@ def _persona(event: Event, reader: EventReader, rule: Rule | None) -> state.Pers
     return state.Persona(entity, links_of(event, entity, rule.links if rule else (), reader))
 
 
+def _actor_uid(row: Mapping[str, object]) -> str | None:
+    actor = actor_of(row)
+    return actor.uid if actor else None
+
+
+_WORKED_OUT: Mapping[str, Callable[[Mapping[str, object]], str | None]] = {
+    ACTOR_PATH: _actor_uid,
+    DOMAIN_PATH: domain_of,
+    ENTROPY_PATH: entropy_of,
+}
+
+
 def _texts(reader: EventReader, path: str, event: Event) -> tuple[str, ...]:
-    if path == ACTOR_PATH:
-        actor = actor_of(event.row)
-        return (_plain(actor.uid),) if actor else ()
+    worked_out = _WORKED_OUT.get(path)
+    if worked_out is not None:
+        told = worked_out(event.row)
+        return (_plain(told),) if told else ()
     found = (text_of(value) for value in _values(reader, path)(event))
     distinct = dict.fromkeys(_plain(text) for text in found if text)
     return tuple(islice(distinct, _MAX_VALUES))

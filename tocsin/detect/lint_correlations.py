@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from tocsin.detect.correlations.model import ACTOR_PATH, Bound, Correlation
+from tocsin.detect.correlations.model import OWN_PATHS, Bound, Correlation
 from tocsin.detect.document import nearest
 from tocsin.detect.fields import SHARED_ROOTS
 from tocsin.detect.rules import Rule
@@ -120,7 +120,7 @@ class _Linter:
         for name in dict.fromkeys((*correlation.group_by, *correlation.fields)):
             path = correlation.field_of(name, uid)
             root = path.split(".")[0]
-            if sources and path != ACTOR_PATH and root not in known and path not in known:
+            if sources and path not in OWN_PATHS and root not in known and path not in known:
                 suggestion = nearest(root, known)
                 like = suggestion if "did you mean" in suggestion else ""
                 yield f"no record of {', '.join(sources)} has the field {path!r}{like}"

@@ -254,9 +254,17 @@ def _rate(asked, events):
         start = max(first // asked.span, end - asked.history // asked.span)
         if end <= start or begin - first < asked.learning:
             continue
-        usual = sum(start <= e.minute // asked.span < end for e in events) / (end - start)
-        if len(inside) >= asked.at_least and len(inside) >= asked.times * usual:
+        before = [each for each in events if start <= each.minute // asked.span < end]
+        usual, amount = _amount(before) / (end - start), _amount(inside)
+        if amount >= asked.at_least and amount >= asked.times * usual:
             yield begin, inside
+
+
+def _amount(events):
+    """Events that tell numbers count those, others themselves."""
+    if not any(each.fields for each in events):
+        return len(events)
+    return sum(int(text) for each in events for text in each.fields[0] if text.isdecimal())
 
 
 def _quartiles(numbers):

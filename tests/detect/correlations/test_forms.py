@@ -157,6 +157,16 @@ def test_rate_against_the_own_history(usual, hours, count, expected):
     assert numbers(told(RATE, *events)) == [len(before) + number for number in range(expected)]
 
 
+@pytest.mark.parametrize(("size", "expected"), [(90, 1), (89, 0), (10**400, 1), ("many", 0)])
+def test_a_rate_of_sizes_adds_up_numbers(size, expected):
+    rule = RATE.replace("{times: 3, at_least: 4}", "{times: 3, at_least: 80, field: size}")
+    before = [(hour * HOUR, "a", {"size": 30}) for hour in range(24)]
+
+    found = told(rule, *before, (24 * HOUR, "a", {"size": size}))
+
+    assert numbers(found) == [24] * expected
+
+
 def test_a_rate_tells_what_is_usual():
     rows = told(RATE, *hourly(2, range(24)), *hourly(8, [24]))
     context = json.loads(rows[-1]["context"])

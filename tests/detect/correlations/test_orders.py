@@ -48,6 +48,7 @@ DECIDED = {
 MEMORY = {
     "new_value": Asked("new_value", ("a",), 15, learning=4),
     "rate": Asked("rate", ("a",), 5, history=20, times=2, at_least=2, learning=5),
+    "rate of sizes": Asked("rate", ("a",), 4, history=20, times=1.5, at_least=5, learning=4),
 }
 EXPRESSIONS = {
     "a and b": (Joined((A, B), True), lambda p: {"a", "b"} <= p),

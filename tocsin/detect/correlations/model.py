@@ -39,6 +39,12 @@ COMPARISONS: Mapping[Comparison, Callable[[float, float], bool]] = {
 DEFAULT_LATENESS = timedelta(minutes=15)
 ACTOR_PATH = "tocsin.actor"
 """A path that every event has: who did it, under the uid that findings give them."""
+DOMAIN_PATH = "tocsin.domain"
+"""A path of events about names: the domain that somebody registered."""
+ENTROPY_PATH = "tocsin.entropy"
+"""A path of events about names: bits a character of what stands below the domain."""
+OWN_PATHS = frozenset({ACTOR_PATH, DOMAIN_PATH, ENTROPY_PATH})
+"""Paths that no record has: they are worked out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +108,8 @@ class Correlation:
         learning: how long a group must be known before it can fire (`new_value`, `rate`).
         history: how far back the average reaches (`rate`).
         times: a bucket fires from this multiple of the average (`rate`).
-        at_least: and from this number of events (`rate`, `beacon`).
+        at_least: and from this number of events (`rate`, `beacon`), or sum of numbers (`rate` with
+            a field).
         line: where its rules are named.
     """
 

@@ -1,7 +1,8 @@
-"""A group does something far more often than it used to.
+"""A group does something far more often, or moves far more, than it used to.
 
-Events are counted in buckets of one timespan. The average is taken over the buckets of the history
-that ended before the lateness of this one, so that it does not move while this one fills.
+Events are counted in buckets of one timespan, or the numbers in a field of theirs are added up. The
+average is taken over the buckets of the history that ended before the lateness of this one, so that
+it does not move while this one fills.
 """
 
 from bisect import bisect_left
@@ -9,11 +10,15 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
+from tocsin.detect.correlations.measures import numbers
 from tocsin.detect.correlations.plan import Mark, Plan, Step
-from tocsin.detect.correlations.state import NEVER, Group, Head
+from tocsin.detect.correlations.state import NEVER, Group, Head, Sighting
 from tocsin.detect.correlations.telling import Ledger
 
 Counts = tuple[tuple[int, int], ...]
+
+# So that what somebody writes into a log can be stored: more is as much as this.
+_MOST = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +36,7 @@ class Rate:
         for place, sighting in enumerate(group.sightings):
             if not sighting.is_decided:
                 bucket = sighting.time_us // span_us
-                counts[bucket] = counts.get(bucket, 0) + 1
+                counts[bucket] = min(_MOST, counts.get(bucket, 0) + self._amount(sighting))
                 touched.add(bucket)
                 settled = msgspec.structs.replace(sighting, is_decided=True)
                 ledger.sightings[place] = settled
@@ -49,6 +54,12 @@ class Rate:
     def due(self, group: Group) -> int:
         """See `Form`."""
         return NEVER
+
+    def _amount(self, sighting: Sighting) -> int:
+        """Return what one event counts: itself, or its numbers; none are below zero."""
+        if not self.plan.correlation.fields:
+            return 1
+        return max(0, int(sum(numbers(sighting))))
 
     @property
     def buckets(self) -> int:

@@ -28,7 +28,7 @@ MAX_ROWS = 200_000
 MAX_SIGHTINGS = 2_000
 """Sightings that a group remembers, or twice what its condition counts to."""
 
-MAX_VALUES = 2_000
+MAX_VALUES = 20_000
 """Values that a group of `new_value` remembers."""
 
 MAX_MEMBERSHIPS = 16

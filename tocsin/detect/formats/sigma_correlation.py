@@ -65,7 +65,7 @@ _NUMERIC = ("value_sum", "value_avg", "value_median", "value_percentile")
 _FIELDED = ("value_count", "new_value", *_NUMERIC)
 _COUNTED = ("rate", "beacon")
 _CONDITION_KEYS: Mapping[Kind, tuple[str, ...]] = {
-    "rate": ("times", "at_least"),
+    "rate": ("times", "at_least", "field"),
     "beacon": ("gt", "gte", "at_least", "field"),
     "new_value": ("field",),
     "value_percentile": (*COMPARISONS, "field", "percentile"),
@@ -279,7 +279,8 @@ class _Section:
             raise self._reading.error(
                 f"{name!r} must be a number, found {condition.get(name)!r}", *here
             )
-        is_count = self._kind not in _NUMERIC
+        is_sum = self._kind == "rate" and name == "at_least" and "field" in condition
+        is_count = self._kind not in _NUMERIC and not is_sum
         if is_count and not 0 <= value <= MAX_COUNT:
             raise self._reading.error(f"{name!r} must be between 0 and {MAX_COUNT}", *here)
         return value
@@ -292,7 +293,7 @@ class _Section:
         fields = (value.strip(),) if isinstance(value, str) else self._reading.texts(value, *here)
         if not any(fields):
             raise self._reading.error(f"`{self._kind}` needs a `field` in its condition", *here)
-        if self._kind in (*_NUMERIC, "beacon") and len(fields) > 1:
+        if self._kind in (*_NUMERIC, *_COUNTED) and len(fields) > 1:
             raise self._reading.error(f"`{self._kind}` takes one field", *here)
         return fields
 
