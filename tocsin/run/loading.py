@@ -3,6 +3,7 @@
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import blake2b
 from pathlib import Path
@@ -55,6 +56,7 @@ def ingest_files(
     )
     with Store.open(settings.data) as store, RuleWorker() as worker:
         tools = load_tools(settings, load_rules(rules_of(settings), settings), worker, mappings)
+        tools = replace(tools, is_told=False)
         feed = _feed(paths, mapping.source)
         batches = file_source(paths, mapping, feed, advance).read(store.turns.cursor(feed))
         return _load(batches, tools, store)
@@ -67,6 +69,7 @@ def replay_rejects(settings: Settings) -> Counter[str]:
         tools = load_tools(
             settings, load_rules(rules_of(settings), settings), worker, load_mappings()
         )
+        tools = replace(tools, is_told=False)
         return _load(store.rejects.replay(), tools, store)
 
 

@@ -89,6 +89,8 @@ def turn(
         if extra_findings is not None and extra_findings.num_rows:
             own = _of_our_own(store, extra_findings, now)
             turns.append(_shared(own, turns, in_force, tools, store))
+        if not tools.is_told:
+            turns = [replace(each, is_told=False) for each in turns]
         committed = store.turns.commit(turns, windows, _grouping(tools))
     return TurnReport(
         outcomes=tuple(outcomes),

@@ -24,6 +24,7 @@ class Tools:
         never_link: identities that many share and that must not tie incidents together.
         knowledge: what is added to events before rules see them.
         redaction: takes secrets out of records before anything else reads them.
+        is_told: whether people are told of incidents; not when history is loaded.
     """
 
     settings: "Settings"
@@ -34,3 +35,4 @@ class Tools:
     never_link: frozenset[str]
     knowledge: Knowledge = field(default_factory=Knowledge, repr=False)
     redaction: Redaction = field(default_factory=Redaction, repr=False)
+    is_told: bool = True

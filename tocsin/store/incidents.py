@@ -14,7 +14,7 @@ from sqlalchemy.dialects.sqlite import insert
 from tocsin.errors import StoreError, UsageError
 from tocsin.incidents import Change, Incident, transition
 from tocsin.ocsf import Scope
-from tocsin.store import audit, cursors, documents, incident_timeline
+from tocsin.store import audit, cursors, documents, incident_timeline, outbox
 from tocsin.store.database import Database, add_new
 from tocsin.store.findings import visible as visible_findings
 from tocsin.store.incident_timeline import Moment
@@ -181,8 +181,10 @@ def _change(connection: Connection, uid: str, change: Change, who: _Person) -> I
         raise UsageError(f"there is no incident {uid}")
     if change.add_link.startswith("inc_") and _get(connection, change.add_link, who.scope) is None:
         raise UsageError(f"there is no incident {change.add_link} to refer to")
-    changed = transition(documents.incident(body), change, who.now)
+    before = documents.incident(body)
+    changed = transition(before, change, who.now)
     record(connection, [changed])
+    outbox.note(connection, [before], [changed])
     audit.record(connection, who.name, CHANGED, uid, _wish(change), now=who.now)
     return changed
 

@@ -15,6 +15,7 @@ from tocsin.store.incidents import Incidents
 from tocsin.store.indicators import Indicators
 from tocsin.store.lake import Lake
 from tocsin.store.maintenance import Maintenance
+from tocsin.store.outbox import Outbox
 from tocsin.store.rejects import Rejects
 from tocsin.store.resources import Resources
 from tocsin.store.sightings import Sightings
@@ -39,6 +40,7 @@ class Store:
         sources: counters, lag and silence of each feed.
         rejects: records no mapping could read, and their replay.
         forwarding: what leaves to other systems, and how far each has come.
+        outbox: what is told to people, and how far it has come.
         suppressions: reasons not to alert, and what they hid.
         tuning: figures for those who tune rules.
         accounts: the set-up token, users, sessions.
@@ -62,6 +64,7 @@ class Store:
         self.accounts = Accounts(database)
         self.sightings = Sightings(database)
         self.forwarding = Forwarding(database, lake)
+        self.outbox = Outbox(database)
         self.audit = Audit(database)
         self.maintenance = Maintenance(folder, database)
         self._database = database

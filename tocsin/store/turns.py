@@ -25,6 +25,7 @@ from tocsin.store import (
     findings,
     incidents,
     keys,
+    outbox,
     rejects,
     reported,
     resources,
@@ -77,6 +78,7 @@ class Turn:
         hidden_matches: rows of `ocsf.schemas.MATCHES` of those.
         redacted: secrets that were taken out of the records, by kind.
         earlier: events of earlier turns that the findings name, as far as they are at hand.
+        is_told: whether people are told what becomes of incidents; not of loaded history.
     """
 
     batch: RawBatch
@@ -89,6 +91,7 @@ class Turn:
     hidden_matches: pa.Table = field(default_factory=schemas.MATCHES.empty_table)
     redacted: Mapping[str, int] = field(default_factory=dict)
     earlier: pa.Table = field(default_factory=schemas.EVENT_COLUMNS.empty_table)
+    is_told: bool = True
 
     @property
     def is_empty(self) -> bool:
@@ -368,6 +371,8 @@ def _store_turn(
     known = incidents.open_incidents(connection, turn.findings)
     changed = group(known, turn.findings, turn.now).changed
     incidents.record(connection, changed)
+    if turn.is_told:
+        outbox.note(connection, known, changed)
     return changed
 
 

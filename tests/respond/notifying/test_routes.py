@@ -90,6 +90,10 @@ def test_whoever_was_never_told_hears_of_a_new_incident():
     assert [each.stage for each in told(critical, grown, ALICE, known=True)] == ["grown"]
 
 
+def test_nobody_hears_twice_that_an_incident_is_new():
+    assert told(ALL, ALICE, known=True) == []
+
+
 def test_nobody_hears_the_end_of_what_they_never_heard_of():
     closed = replace(ALICE, status="Closed")
 

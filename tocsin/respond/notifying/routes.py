@@ -153,6 +153,8 @@ def _stage_for(route: Route, occasion: Occasion, told: Told) -> Stage | None:
         if stage == "closed":
             return None
         stage = "opened" if stage == "grown" else stage
+    elif stage == "opened":
+        return None
     return stage if stage in route.stages else None
 
 
