@@ -102,16 +102,21 @@ def _cost(state: LogState, priced: Mapping[str, Price]) -> float:
 def _values(cloud: str, settings: Settings) -> Mapping[str, object]:
     if cloud != "aws":
         return {}
-    feeds = [feed for feed in settings.feeds if feed.source.startswith("aws.")]
-    roles = [role for feed in feeds for role in _roles(feed)]
-    ids = [found for feed in feeds if (found := getattr(feed, "external_id", None))]
+    # One role may ask for several external ids: each is tried, in the name of its feeds.
+    feeds: dict[tuple[str, str | None], list[str]] = {}
+    for feed in settings.feeds:
+        for arn in _roles(feed):
+            feeds.setdefault((arn, getattr(feed, "external_id", None)), []).append(feed.name)
     return {
-        "role_arns": tuple(dict.fromkeys(roles)),
-        "external_id": ids[0] if ids else None,
+        "roles": [
+            {"arn": arn, "external_id": external_id, "feeds": names}
+            for (arn, external_id), names in feeds.items()
+        ]
     }
 
 
 def _roles(feed: object) -> Iterator[str]:
+    """Yield the roles that a feed assumes; only those of AWS have such settings."""
     own = getattr(feed, "role_arn", None)
     if own:
         yield own

@@ -23,6 +23,9 @@ def cross_problems(tree: YamlValue) -> Iterator[tuple[Keys, str]]:
     feeds = _part(tree, "feeds")
     listed = list(enumerate(feeds)) if isinstance(feeds, list) else []
     yield from _double_names(listed)
+    forwarders = _part(tree, "forwarders")
+    named = list(enumerate(forwarders)) if isinstance(forwarders, list) else []
+    yield from _double_names(named, "forwarder")
     for number, feed in listed:
         if _part(feed, "kind") == "s3":
             yield from _role_of_external_id(number, feed)
@@ -77,20 +80,23 @@ def _port(section: YamlValue, default: int) -> str:
     return str(default if written is None else written)
 
 
-def _double_names(feeds: list[tuple[int, YamlValue]]) -> Iterator[tuple[Keys, str]]:
+def _double_names(
+    entries: list[tuple[int, YamlValue]], kind: str = "feed"
+) -> Iterator[tuple[Keys, str]]:
     seen: set[str] = set()
-    for number, feed in feeds:
-        name = _part(feed, "name")
+    for number, entry in entries:
+        name = _part(entry, "name")
         if isinstance(name, str) and name in seen:
             yield (
-                ("feeds", number, "name"),
-                f"another feed is called {shown(name)}; each needs a name of its own",
+                (f"{kind}s", number, "name"),
+                f"another {kind} is called {shown(name)}; each needs a name of its own",
             )
         seen.add(str(name))
 
 
 def _role_of_external_id(number: int, feed: YamlValue) -> Iterator[tuple[Keys, str]]:
-    if _part(feed, "external_id") and not _part(feed, "role_arn"):
+    assumed = _part(feed, "role_arn") or _part(feed, "role_arns")
+    if _part(feed, "external_id") and not assumed:
         yield ("feeds", number, "external_id"), "`external_id` belongs to a `role_arn`; give it too"
 
 

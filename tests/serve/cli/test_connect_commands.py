@@ -4,6 +4,8 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from botocore.client import BaseClient
+from botocore.exceptions import ClientError
 
 from tests.collect.trails import trails_served
 from tests.run.crank import call, stopped_trail
@@ -98,3 +100,53 @@ def test_the_doctor_names_logs_that_are_off_and_their_cost(aws, tmp_path, monkey
     assert flow["result"] == "not well"
     assert "about $2.50 a month (10 GB a VPC)" in flow["message"]
     assert rows["aws cost"]["message"].startswith("about $")
+
+
+def bucket(name: str, source: str, external_id: str) -> dict[str, object]:
+    role = "arn:aws:iam::111122223333:role/one"
+    feed = {"name": name, "kind": "s3", "source": source, "buckets": ["a"]}
+    return {**feed, "role_arn": role, "external_id": external_id}
+
+
+GROUPS = {"name": "groups", "kind": "cloudwatch_logs", "source": "aws.eks_audit", "groups": ["g"]}
+
+
+def test_the_doctor_assumes_the_roles_of_every_feed_with_its_external_id(
+    aws, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(ReachedAccount, "regions", lambda self: ())
+    # Otherwise all that moto serves is of this account.
+    monkeypatch.delenv("MOTO_ACCOUNT_ID")
+    trusted = {("one", "first"), ("two", "second")}
+    plain = BaseClient._make_api_call
+
+    def as_trusted(self, name, asked):
+        pair = asked.get("RoleArn", "").rpartition("/")[2], asked.get("ExternalId")
+        if name == "AssumeRole" and pair not in trusted:
+            told = {"Code": "AccessDenied", "Message": "the trust policy says no"}
+            raise ClientError({"Error": told}, name)
+        return plain(self, name, asked)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", as_trusted)
+    one, two = "arn:aws:iam::111122223333:role/one", "arn:aws:iam::444455556666:role/two"
+    feeds = [
+        bucket("trail", "aws.cloudtrail", "first"),
+        bucket("also", "ocsf.finding", "first"),
+        bucket("wrong", "aws.waf", "stale"),
+        {**GROUPS, "role_arns": [two], "external_id": "second"},
+    ]
+    (tmp_path / "tocsin.yaml").write_text(json.dumps({"feeds": feeds}))
+
+    ended = tocsin(
+        *("doctor", "--cloud", "aws", "--config", tmp_path / "tocsin.yaml"),
+        *("--data", tmp_path / "data", "--output", "json"),
+    )
+
+    rows = {row["check"]: row for row in ended.json if row["check"].endswith(" role")}
+    assert {check for check, row in rows.items() if row["result"] == "well"} == {
+        f"aws {one} of trail, also role",
+        f"aws {two} of groups role",
+    }
+    refused = rows[f"aws {one} of wrong role"]
+    assert (refused["result"], len(rows)) == ("not well", 3)
+    assert "the trust policy says no" in refused["message"]

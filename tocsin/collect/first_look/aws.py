@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
 
-from tocsin.collect.accounts import reached_accounts
+from tocsin.collect.accounts import Role, reached_accounts
 from tocsin.collect.buckets import error_code
 from tocsin.collect.looking import Look, Observe, Pace, Pause, Seen
 from tocsin.errors import SourceError
@@ -85,10 +85,10 @@ class Aws:
 
     def _places(self) -> "list[_Region]":
         settings = self._settings
+        everywhere = settings.organization_role
         found = reached_accounts(
-            settings.role_arns,
-            settings.external_id,
-            settings.organization_role,
+            [Role(arn, settings.external_id) for arn in settings.role_arns],
+            Role(everywhere, settings.external_id) if everywhere else None,
             settings.endpoint_url,
             self._look.problems,
         )

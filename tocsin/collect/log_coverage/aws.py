@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from tocsin.collect.accounts import FALLBACK_REGION, ReachedAccount, reached_accounts
+from tocsin.collect.accounts import FALLBACK_REGION, ReachedAccount, Role, reached_accounts
 from tocsin.collect.buckets import error_code
 from tocsin.collect.log_states import LogState, named
 
@@ -27,16 +27,12 @@ class AwsSettings:
 
     Attributes:
         regions: the regions to look at; otherwise all that the account has switched on.
-        role_arns: roles to assume, one for each account; otherwise the credentials at hand.
-        external_id: what the trust policies of the roles ask for.
-        organization_role: the name of a role that every account of the organization has.
+        roles: to assume, as feeds do; otherwise the credentials at hand.
         endpoint_url: a stand-in for AWS.
     """
 
     regions: tuple[str, ...] = ()
-    role_arns: tuple[str, ...] = ()
-    external_id: str | None = None
-    organization_role: str | None = None
+    roles: tuple[Role, ...] = ()
     endpoint_url: str | None = None
 
 
@@ -55,16 +51,13 @@ class AwsCoverage:
     def examine(self) -> Iterator[LogState]:
         """Yield what is on and off; see `log_states.Examination`."""
         settings, problems = self._settings, dict[str, str]()
-        found = reached_accounts(
-            settings.role_arns,
-            settings.external_id,
-            settings.organization_role,
-            settings.endpoint_url,
-            problems,
-        )
+        found = reached_accounts(settings.roles, None, settings.endpoint_url, problems)
         for name, why in problems.items():
-            yield LogState(name, "rights", None, f"does not answer: {why}")
+            kind = "role" if settings.roles else "rights"
+            yield LogState(name, kind, None, f"does not answer: {why}")
         for account in found:
+            if account.role is not None:
+                yield LogState(str(account.role), "role", True, "can be assumed")
             yield from _told(account.uid, "aws.cloudtrail", partial(_trails, account))
             yield from _told(account.uid, "rights", partial(_rights, account, self._pause))
             for region in settings.regions or account.regions():
