@@ -273,7 +273,8 @@ def _begin(company: str, location: str) -> datetime:
 def _story_events(
     story: demo_story.Story, ground: _Ground, begun: datetime
 ) -> Iterator[normalize.Normalized]:
-    for source, mapping in ground.mappings.items():
+    # Only the mappings of the story: each is compiled when it is first asked for.
+    for source in ground.mappings:
         if source not in story.frames:
             continue
         records = [
@@ -281,7 +282,8 @@ def _story_events(
             for record in story.told(source, begun)
         ]
         if records:
-            yield normalize.apply(mapping, _batch(source, records, begun + story.span))
+            batch = _batch(source, records, begun + story.span)
+            yield normalize.apply(ground.mappings[source], batch)
 
 
 def _batch(source: str, records: Sequence[bytes], received: datetime) -> RawBatch:
