@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.incidents.tables import HOUR, MEDIUM, NOON, finding, grouped, incident, table
 from tocsin.incidents import Change, group, transition
 from tocsin.incidents.grouping import LATENESS
+from tocsin.incidents.joining import Apart
 from tocsin.ocsf import Entity, empty, schemas
 
 
@@ -365,3 +366,47 @@ def test_any_order_of_a_chain_of_ties_gives_the_same_incident():
 
     assert len(results) == 1
     assert results.pop()[0].finding_count == 4
+
+
+def test_findings_on_different_sides_of_a_split_stay_two_incidents():
+    apart = Apart("dec_1", frozenset({("user", "user/a")}), frozenset({("user", "user/b")}))
+    rows = table(finding("user/a", links=["user/b"]), finding("user/b", 1, links=["user/a"]))
+
+    found = group((), rows, NOON, gap=HOUR, threshold=MEDIUM, apart=[apart])
+
+    assert [[one.uid for one in each.entities] for each in found.changed] == [
+        ["user/a", "user/b"],
+        ["user/b", "user/a"],
+    ]
+
+
+def test_a_finding_about_neither_side_does_not_tie_the_sides_together():
+    apart = Apart("dec_1", frozenset({("user", "user/a")}), frozenset({("user", "user/b")}))
+    known = [incident(finding("user/a")), incident(finding("user/b", 1))]
+    rows = table(finding("user/c", 2, links=["user/a", "user/b"]))
+
+    found = group(known, rows, NOON, gap=HOUR, threshold=MEDIUM, apart=[apart])
+
+    assert len(found.changed) == 1
+    assert len(found.open) == 2
+
+
+def test_incidents_are_kept_apart_by_their_marks_while_the_split_stands():
+    apart = Apart("dec_1", frozenset(), frozenset())
+    one = replace(incident(finding("user/a")), apart=("dec_1:one",))
+    other = replace(incident(finding("user/a", 1, uid="x")), uid="inc_2", apart=("dec_1:other",))
+    rows = table(finding("user/a", 2))
+
+    standing = group([one, other], rows, NOON, gap=HOUR, threshold=MEDIUM, apart=[apart])
+    undone = group([one, other], rows, NOON, gap=HOUR, threshold=MEDIUM)
+
+    assert [each.status for each in standing.changed] == ["New"]
+    assert sorted(each.status for each in undone.changed) == ["Closed", "New"]
+
+
+def test_an_incident_keeps_the_findings_of_what_people_merged_into_it():
+    bucket = replace(incident(finding("bucket/b")), roots=(Entity("ip", "ip/1", "1"),))
+
+    [changed] = grouped(finding("ip/1", 5), known=[bucket]).changed
+
+    assert (changed.uid, changed.finding_count) == (bucket.uid, 2)

@@ -1,6 +1,6 @@
 """Findings become incidents: grouped, scored, led through their life cycle. Thinks only."""
 
-from tocsin.incidents import clocks
+from tocsin.incidents import clocks, joining
 from tocsin.incidents.grouping import group
 from tocsin.incidents.incident import Grouped, Incident, Status, Verdict
 from tocsin.incidents.lifecycle import Change, transition
@@ -15,5 +15,6 @@ __all__ = [
     "clocks",
     "group",
     "incident_json",
+    "joining",
     "transition",
 ]

@@ -7,6 +7,9 @@ entity with it within `gap`, and that end is the same from wherever one starts.
 Two kinds of findings never open an incident and are only attached to one about the same entity:
 those below the threshold, and those that are no alert (history that was loaded later). They tie no
 entities together either: an unimportant finding must not merge two people's incidents.
+
+What people decided stands above all that: incidents that they merged keep the findings of both, and
+those that they split are never joined again (`sides`).
 """
 
 from collections import defaultdict
@@ -18,6 +21,8 @@ import pyarrow as pa
 
 from tocsin.incidents.growth import Finding, absorbed, grown, in_time, joined, opened
 from tocsin.incidents.incident import Grouped, Incident, as_utc
+from tocsin.incidents.joining import Apart
+from tocsin.incidents.sides import NO_SIDES, Sides, are_opposed
 from tocsin.ocsf import Entity
 
 IDENTITY_TYPES = frozenset(
@@ -52,6 +57,7 @@ def group(
     gap: timedelta,
     threshold: int,
     never_link: Collection[str] = frozenset(),
+    apart: Collection[Apart] = (),
 ) -> Grouped:
     """Join findings to open incidents and open new ones for the rest.
 
@@ -64,6 +70,7 @@ def group(
         threshold: `severity_id` from which an alert opens an incident.
         never_link: uids or names of identities that many share (roles of CI, of cloud services);
             what they do is grouped, but they tie nobody else to it.
+        apart: splits by people that stand.
 
     Returns:
         What changed and what later findings may still join. Where findings tie several open
@@ -77,7 +84,7 @@ def group(
     now = as_utc(now)
     quiet_before = now - gap - LATENESS
     joinable = [incident for incident in open_incidents if _is_joinable(incident, quiet_before)]
-    clusters = _Clusters(gap, frozenset(never_link))
+    clusters = _Clusters(gap, frozenset(never_link), Sides(apart))
     for incident in joinable:
         clusters.add_incident(incident)
     for finding in sorted(_read(findings), key=in_time):
@@ -145,6 +152,7 @@ class _Cluster:
     incidents: tuple[Incident, ...] = ()
     openers: tuple[Finding, ...] = ()
     followers: tuple[Finding, ...] = ()
+    sides: frozenset[str] = NO_SIDES
 
     def joined(self, other: "_Cluster") -> "_Cluster":
         return _Cluster(
@@ -154,6 +162,7 @@ class _Cluster:
             incidents=self.incidents + other.incidents,
             openers=self.openers + other.openers,
             followers=self.followers + other.followers,
+            sides=self.sides | other.sides,
         )
 
     def is_near(self, other: "_Cluster", gap: timedelta) -> bool:
@@ -169,31 +178,37 @@ class _Cluster:
 class _Clusters:
     """Disjoint clusters, found by the entities that tie."""
 
-    def __init__(self, gap: timedelta, never_link: frozenset[str]) -> None:
+    def __init__(self, gap: timedelta, never_link: frozenset[str], sides: Sides) -> None:
         self._gap = gap
+        self._sides = sides
         self._never_link = never_link
         self._by_key: defaultdict[Key, list[_Cluster]] = defaultdict(list)
 
     def add_incident(self, incident: Incident) -> None:
         """Make an incident known; it joins another only where a finding ties them."""
+        roots = ((root.type, root.uid) for root in incident.roots if not self._is_shared(root))
+        keys = self._keys(incident.entities[0], incident.entities[1:]).union(roots)
         cluster = _Cluster(
-            keys=self._keys(incident.entities[0], incident.entities[1:]),
+            keys=keys,
             first_time=incident.first_time,
             last_time=incident.last_time,
             incidents=(incident,),
+            sides=self._sides.of_incident(incident, keys),
         )
         self._index(cluster)
 
     def add_finding(self, finding: Finding, *, opens: bool) -> None:
         """Join a finding with all that it ties together, until nothing more is tied."""
+        sides, links = self._sides.of_finding(finding, finding.links if opens else ())
         current = _Cluster(
-            keys=self._keys(finding.entity, finding.links if opens else ()),
+            keys=self._keys(finding.entity, links),
             first_time=finding.first_time,
             last_time=finding.last_time,
             openers=(finding,) if opens else (),
             followers=() if opens else (finding,),
+            sides=sides,
         )
-        while tied := self._tied(current):
+        while tied := self._tied(current, finding):
             for cluster in tied:
                 self._drop(cluster)
                 current = current.joined(cluster)
@@ -210,17 +225,24 @@ class _Clusters:
         return frozenset((entity.type, entity.uid) for entity in (primary, *tying))
 
     def _ties(self, entity: Entity) -> bool:
-        shared = entity.uid in self._never_link or entity.name in self._never_link
-        return entity.type in IDENTITY_TYPES and bool(entity.uid) and not shared
+        is_identity = entity.type in IDENTITY_TYPES and bool(entity.uid)
+        return is_identity and not self._is_shared(entity)
 
-    def _tied(self, current: _Cluster) -> list[_Cluster]:
+    def _is_shared(self, entity: Entity) -> bool:
+        return entity.uid in self._never_link or entity.name in self._never_link
+
+    def _tied(self, current: _Cluster, finding: Finding) -> list[_Cluster]:
         found = {
             id(cluster): cluster
             for key in current.keys
             for cluster in self._by_key.get(key, ())
-            if current.is_near(cluster, self._gap)
+            if current.is_near(cluster, self._gap) and not are_opposed(current.sides, cluster.sides)
         }
-        return list(found.values())
+        tied = list(found.values())
+        if not any(cluster.sides for cluster in tied):
+            return tied
+        # Those on different sides exclude each other: the one that fits best comes first.
+        return [max(tied, key=lambda cluster: _fit(cluster, finding))]
 
     def _index(self, cluster: _Cluster) -> None:
         for key in cluster.keys:
@@ -230,6 +252,14 @@ class _Clusters:
         for key in cluster.keys:
             # By identity: two incidents may be equal in all that a cluster keeps.
             self._by_key[key] = [known for known in self._by_key[key] if known is not cluster]
+
+
+def _fit(cluster: _Cluster, finding: Finding) -> tuple[bool, bool, datetime, str]:
+    """Say how well a finding fits: it is there already, its entity comes first, it is recent."""
+    primaries = {(one.entities[0].type, one.entities[0].uid) for one in cluster.incidents}
+    is_about = (finding.entity.type, finding.entity.uid) in primaries
+    uid = max((one.uid for one in cluster.incidents), default="")
+    return finding.uid in cluster.finding_uids(), is_about, cluster.last_time, uid
 
 
 def _settle(cluster: _Cluster, now: datetime) -> list[Incident]:

@@ -93,9 +93,9 @@ def grown(
     added = _distinct(finding.uid for finding in findings if finding.uid not in known)
     tied = (entity for finding in openers for entity in (finding.entity, *finding.links))
     status = _woken(incident, openers)
-    return _assessed(
+    return assessed(
         replace(
-            _titled(incident, openers),
+            titled(incident, openers),
             status=status,
             finished_time=incident.finished_time if status == incident.status else None,
             entities=_distinct((*incident.entities, *tied))[:KEPT_ENTITIES],
@@ -162,7 +162,8 @@ def absorbed(incident: Incident, survivor: Incident, now: datetime) -> Incident:
     )
 
 
-def _titled(incident: Incident, openers: Sequence[Finding]) -> Incident:
+def titled(incident: Incident, openers: Sequence[Finding]) -> Incident:
+    """Return the incident with title and severity of the severest of these, where it is worse."""
     severest = max(openers, key=lambda finding: finding.severity_id, default=None)
     if severest is None or severest.severity_id <= incident.severity_id:
         return incident
@@ -180,7 +181,8 @@ def _woken(incident: Incident, openers: Iterable[Finding]) -> Status:
     return incident.status
 
 
-def _assessed(incident: Incident) -> Incident:
+def assessed(incident: Incident) -> Incident:
+    """Return the incident with its risk and the reasons, as its rules and tactics give them."""
     score, reasons = assess_risk(incident.severity_id, incident.rule_uids, incident.tactics)
     return replace(incident, risk_score=score, risk_reasons=reasons)
 

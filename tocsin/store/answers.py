@@ -4,6 +4,7 @@ from tocsin.store.accounts import User
 from tocsin.store.audit import AuditRow, AuditState
 from tocsin.store.events import Bucket, Events, Field
 from tocsin.store.findings import RuleCount
+from tocsin.store.incident_decisions import Decider, Decision
 from tocsin.store.incident_timeline import Moment
 from tocsin.store.incidents import Changed
 from tocsin.store.indicators import FeedState, Search
@@ -23,6 +24,8 @@ __all__ = [
     "Bucket",
     "Changed",
     "Damage",
+    "Decider",
+    "Decision",
     "EntityNoise",
     "Events",
     "FeedHealth",

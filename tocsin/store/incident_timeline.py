@@ -12,6 +12,7 @@ from tocsin.incidents import Incident
 from tocsin.ocsf import Scope
 from tocsin.store import documents
 from tocsin.store.findings import visible as visible_findings
+from tocsin.store.incident_tables import DECISIONS
 from tocsin.store.tables import AUDIT, FINDINGS, INCIDENT_FINDINGS, INCIDENTS, MATCHES
 
 DONE_BY_PEOPLE = "incident."
@@ -22,6 +23,11 @@ _NAMES = {
     "add_tags": "tags",
     "add_task": "new task",
     "is_done": "done",
+    "merged_into": "merged into",
+    "split_from": "split from",
+    "split_off": "split off",
+    "taken_back": "taken back",
+    "took_over": "took over",
     "link_note": "about the link",
     "remove_link": "link removed",
     "remove_tags": "tags removed",
@@ -116,7 +122,10 @@ def _changes(connection: Connection, incident: str) -> list[Moment]:
         Moment(row.time, "change", "", _said(row.details), 0, row.actor)
         for row in connection.execute(query)
     ]
-    merged = select(INCIDENTS).where(INCIDENTS.c.merged_into == incident)
+    by_people = select(DECISIONS.c.other_uid).where(DECISIONS.c.kept_uid == incident)
+    merged = select(INCIDENTS).where(
+        INCIDENTS.c.merged_into == incident, INCIDENTS.c.uid.not_in(by_people)
+    )
     moments += [
         Moment(row.updated_time, "change", "", f"Took over {row.uid}: {row.title}", 0, "Tocsin")
         for row in connection.execute(merged)

@@ -11,6 +11,7 @@ from tocsin.store.events import Events
 from tocsin.store.findings import Findings
 from tocsin.store.folder import DataFolder
 from tocsin.store.forwarding import Forwarding
+from tocsin.store.incident_decisions import Decisions
 from tocsin.store.incidents import Incidents
 from tocsin.store.indicators import Indicators
 from tocsin.store.lake import Lake
@@ -35,6 +36,7 @@ class Store:
         events: search, histogram, top values, SQL.
         findings: lists and single findings with their evidence.
         incidents: lists, stories and changes of incidents.
+        decisions: merges and splits of incidents by people.
         resources: things that were described, and since when they are so.
         indicators: threat intelligence, and what is known of its feeds.
         sources: counters, lag and silence of each feed.
@@ -55,6 +57,7 @@ class Store:
         self.events = Events(lake, database)
         self.findings = Findings(database)
         self.incidents = Incidents(database)
+        self.decisions = Decisions(database)
         self.resources = Resources(database)
         self.indicators = Indicators(folder.path / "indicators")
         self.sources = Sources(database)

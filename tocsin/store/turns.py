@@ -19,10 +19,12 @@ from tocsin.conditions.suppression import HIDDEN
 from tocsin.detect import Windows
 from tocsin.errors import StoreError
 from tocsin.incidents import Grouped, Incident
+from tocsin.incidents.joining import Apart
 from tocsin.normalize import Normalized
 from tocsin.ocsf import RawBatch, concat, schemas
 from tocsin.store import (
     findings,
+    incident_decisions,
     incidents,
     keys,
     outbox,
@@ -105,9 +107,14 @@ class Group(Protocol):
     """`tocsin.incidents.group` with its settings bound."""
 
     def __call__(
-        self, open_incidents: tuple[Incident, ...], findings: pa.Table, now: datetime
+        self,
+        open_incidents: tuple[Incident, ...],
+        findings: pa.Table,
+        now: datetime,
+        *,
+        apart: tuple[Apart, ...] = (),
     ) -> Grouped:
-        """Return what the findings change."""
+        """Return what the findings change; splits that stand are in `apart`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -369,7 +376,8 @@ def _store_turn(
     if not turn.findings.num_rows:
         return ()
     known = incidents.open_incidents(connection, turn.findings)
-    changed = group(known, turn.findings, turn.now).changed
+    apart = incident_decisions.standing(connection)
+    changed = group(known, turn.findings, turn.now, apart=apart).changed
     incidents.record(connection, changed)
     if turn.is_told:
         outbox.note(connection, known, changed)

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.serve.cli.shell import tocsin
+from tests.run.crank import stopped_trail
+from tests.serve.cli.records import START
+from tests.serve.cli.shell import json_lines, tocsin
 
 
 @pytest.fixture
@@ -69,3 +71,33 @@ def test_what_cannot_be_attached_is_one_line(uid: str, own_data: Path, step: tup
     ended = tocsin("incidents", step[0], uid, *step[1:], "--data", own_data)
 
     assert (ended.code, ended.out, len(ended.err.splitlines())) == (2, "", 1)
+
+
+def elsewhere() -> dict[str, object]:
+    """Return the same deed by somebody else in another account."""
+    account, arn = "444455556666", "arn:aws:iam::444455556666:user/eve"
+    who = {"type": "IAMUser", "userName": "eve", "arn": arn, "accountId": account}
+    return stopped_trail("eve", START) | {"recipientAccountId": account, "userIdentity": who}
+
+
+def test_incidents_are_merged_and_split_and_that_is_taken_back(
+    uid: str, own_data: Path, tmp_path: Path
+):
+    at, why = ("--data", own_data), ("--reason", "One person")
+    more = json_lines(tmp_path / "more.jsonl", [elsewhere()])
+    tocsin("ingest", more, "--source", "aws.cloudtrail", *at)
+    rows = tocsin("incidents", "list", *at, "--output", "json").json
+    [other] = {row["uid"] for row in rows} - {uid}
+
+    merged = tocsin("incidents", "merge", uid, other, *why, *at)
+    [decision] = tocsin("incidents", "decisions", other, *at, "--output", "json").json
+    undone = tocsin("incidents", "undo", decision["uid"], *why, *at)
+    refused = tocsin("incidents", "split", uid, "--entity", "nobody", *why, *at)
+
+    assert (merged.code, undone.code, refused.code) == (0, 0, 2)
+    assert (decision["kind"], decision["findings"], decision["reason"]) == (
+        "merge", 1, "One person",
+    )  # fmt: skip
+    after = tocsin("incidents", "list", *at, "--output", "json").json
+    assert {row["uid"] for row in after} == {uid, other}
+    assert len(refused.err.splitlines()) == 1

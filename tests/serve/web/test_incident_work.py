@@ -72,3 +72,38 @@ def test_mean_times_are_told_in_seconds(viewer: httpx.Client, store: Store) -> N
 
     assert means["incidents"] == len(uids(store))
     assert means["detect_seconds"] >= 0
+
+
+def test_incidents_are_merged_and_the_merge_taken_back(analyst: httpx.Client, store: Store) -> None:
+    one, other = uids(store)[:2]
+    wish = {"uids": [one, other], "reason": "One person"}
+    keyed = headers(analyst, **{"Idempotency-Key": "merge-1"})
+
+    merged = analyst.post(f"{API}/incidents/merge", json=wish, headers=keyed).json()
+    again = analyst.post(f"{API}/incidents/merge", json=wish, headers=keyed).json()
+    [decision] = analyst.get(f"{API}/incidents/{merged['uid']}/decisions").json()
+    back = analyst.post(
+        f"{API}/decisions/{decision['uid']}/undo", json={"reason": "No"}, headers=headers(analyst)
+    )
+
+    assert merged == again
+    assert (decision["kind"], decision["actor"], decision["reason"]) == (
+        "merge", "analyst", "One person",
+    )  # fmt: skip
+    assert back.status_code == 200
+    assert {one, other} <= set(uids(store))
+
+
+def test_an_incident_is_split(analyst: httpx.Client, store: Store) -> None:
+    rows = store.incidents.list(IncidentFilter(), EVERYTHING).rows
+    whole = max(rows, key=lambda each: each.finding_count)
+    path = f"{API}/incidents/{whole.uid}/split"
+    wish = {"finding_uids": [whole.finding_uids[0]], "reason": "Another matter"}
+
+    new = analyst.post(path, json=wish, headers=headers(analyst))
+    empty = analyst.post(path, json={"reason": "x"}, headers=headers(analyst))
+
+    assert new.json()["finding_uids"] == [whole.finding_uids[0]]
+    assert (empty.status_code, new.json()["uid"] == whole.uid) == (409, False)
+    kept = analyst.get(f"{API}/incidents/{whole.uid}").json()
+    assert kept["finding_count"] == whole.finding_count - 1

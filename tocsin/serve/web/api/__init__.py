@@ -1,7 +1,14 @@
 """The versioned API: `/api/v1`, JSON, described by its own OpenAPI document."""
 
-from tocsin.serve.web.api import events, incident_work, queue, resources, watch
+from tocsin.serve.web.api import decisions, events, incident_work, queue, resources, watch
 
-routers = (incident_work.router, queue.router, events.router, resources.router, watch.router)
+routers = (
+    incident_work.router,
+    decisions.router,
+    queue.router,
+    events.router,
+    resources.router,
+    watch.router,
+)
 
 __all__ = ["routers"]

@@ -172,6 +172,49 @@ class ChangeOfMany(Model):
     change: IncidentChange
 
 
+class Merging(Model):
+    """Incidents that are one, and why."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    uids: tuple[str, ...] = Field(min_length=2, max_length=50)
+    reason: str = Field(min_length=1, max_length=2000)
+
+
+class Splitting(Model):
+    """What is another matter: findings, and all findings about these entities (uids); and why."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    finding_uids: tuple[str, ...] = Field(default=(), max_length=1000)
+    entity_uids: tuple[str, ...] = Field(default=(), max_length=100)
+    reason: str = Field(min_length=1, max_length=2000)
+
+
+class TakingBack(Model):
+    """Why a decision is taken back."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    reason: str = Field(min_length=1, max_length=2000)
+
+
+class DecisionModel(Model):
+    """A merge or split by a person; `undone_time` is null while it stands."""
+
+    uid: str
+    kind: Literal["merge", "split"]
+    time: Moment
+    actor: str
+    reason: str
+    kept_uid: str
+    other_uid: str
+    findings: int
+    undone_time: Moment | None
+    undone_by: str
+    undone_reason: str
+
+
 class ChangedModel(Model):
     """What became of one of many incidents; `problem` is "" where it was changed."""
 
