@@ -6,6 +6,7 @@ what happened in the order in which it happened, wherever that was.
 """
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from threading import Lock
 from time import monotonic
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from tocsin.collect.records import HISTORY, Span, fill
 from tocsin.errors import SourceError
@@ -70,6 +71,21 @@ class Place(Protocol):
             SourceError: it cannot be asked.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class LookSettings:
+    """What the settings of every first look say.
+
+    Attributes:
+        feed: unique name, owner of the cursor.
+        since: how far back to look.
+        until: up to when.
+    """
+
+    feed: str
+    since: datetime
+    until: datetime
 
 
 class Pace:
@@ -181,6 +197,47 @@ class Look:
         except SourceError as error:
             self.problems[place.name] = str(error)
             return ()
+
+
+class FirstLook(ABC):
+    """A source that looks at places once, such as the accounts of a cloud.
+
+    Attributes:
+        accounts: what was looked at, once reading has begun.
+        regions: where, in clouds that are asked region by region.
+    """
+
+    guarantee: ClassVar[str] = "resumable"
+
+    def __init__(self, settings: LookSettings, source: str, pause: Pause, observe: Observe) -> None:
+        self._pause = pause
+        self._look = Look(settings.feed, source, settings.since, settings.until, pause, observe)
+        self.accounts: tuple[str, ...] = ()
+        self.regions: tuple[str, ...] = ()
+
+    @abstractmethod
+    def places(self) -> Sequence[Place]:
+        """Return what is asked apart, and set `accounts` and `regions`.
+
+        Raises:
+            SourceError: nobody says what there is.
+        """
+
+    @property
+    def problems(self) -> Mapping[str, str]:
+        """Why a place could not be looked at, by its name."""
+        return self._look.problems
+
+    def read(self, cursor: str | None) -> Iterator[RawBatch]:
+        """Yield what happened; see `Source.read`."""
+        yield from self._look.batches(self.places(), cursor)
+
+    def acknowledge(self, batch: RawBatch) -> None:  # noqa: B027 - a source may have nothing to do
+        """Do nothing: the cursor is the place."""
+
+
+def unheard(done: int, total: int) -> None:
+    """Tell nobody how far a look is: see `Observe`."""
 
 
 def _spans_of(

@@ -6,16 +6,15 @@ https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_LookupEvents.h
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any
 
 from tocsin.collect.accounts import Role, reached_accounts
 from tocsin.collect.buckets import error_code
-from tocsin.collect.looking import Look, Observe, Pace, Pause, Seen
+from tocsin.collect.looking import FirstLook, LookSettings, Observe, Pace, Pause, Seen, unheard
 from tocsin.errors import SourceError
-from tocsin.ocsf import RawBatch
 
 _SECONDS_BETWEEN = 0.5
 _PAGE = 50
@@ -24,13 +23,10 @@ _MOST_THROTTLED = 6
 
 
 @dataclass(frozen=True, slots=True)
-class AwsSettings:
+class AwsSettings(LookSettings):
     """Where to look, and as whom.
 
     Attributes:
-        feed: unique name, owner of the cursor.
-        since: how far back to look.
-        until: up to when.
         regions: the regions to look at; otherwise all that the account has switched on.
         role_arns: roles to assume, one for each account; otherwise the credentials at hand.
         external_id: what the trust policies of the roles ask for.
@@ -39,9 +35,6 @@ class AwsSettings:
         source: the type of the records.
     """
 
-    feed: str
-    since: datetime
-    until: datetime
     regions: tuple[str, ...] = ()
     role_arns: tuple[str, ...] = ()
     external_id: str | None = None
@@ -50,40 +43,21 @@ class AwsSettings:
     source: str = "aws.cloudtrail"
 
 
-class Aws:
+class Aws(FirstLook):
     """Looks at the accounts that the credentials reach."""
-
-    guarantee: ClassVar[str] = "resumable"
 
     def __init__(
         self,
         settings: AwsSettings,
         *,
         pause: Pause = time.sleep,
-        observe: Observe = lambda done, total: None,
+        observe: Observe = unheard,
     ) -> None:
+        super().__init__(settings, settings.source, pause, observe)
         self._settings = settings
-        self._pause = pause
-        self._look = Look(
-            settings.feed, settings.source, settings.since, settings.until, pause, observe
-        )
-        self.accounts: tuple[str, ...] = ()
-        self.regions: tuple[str, ...] = ()
 
-    @property
-    def problems(self) -> Mapping[str, str]:
-        """Why a place could not be looked at, by `account/region`."""
-        return self._look.problems
-
-    def read(self, cursor: str | None) -> Iterator[RawBatch]:
-        """Yield what happened; see `Source.read`."""
-        places = self._places()
-        yield from self._look.batches(places, cursor)
-
-    def acknowledge(self, batch: RawBatch) -> None:
-        """Do nothing: the cursor is the place."""
-
-    def _places(self) -> "list[_Region]":
+    def places(self) -> "list[_Region]":
+        """Return the regions of all accounts; see `FirstLook.places`."""
         settings = self._settings
         everywhere = settings.organization_role
         found = reached_accounts(

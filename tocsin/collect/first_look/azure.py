@@ -8,76 +8,53 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any
 from urllib.parse import urlencode
 
 from tocsin.collect.azure_identity import AzureIdentity
 from tocsin.collect.cloud_api import CloudApi
-from tocsin.collect.looking import Look, Observe, Pace, Pause, Seen
-from tocsin.ocsf import RawBatch
+from tocsin.collect.looking import FirstLook, LookSettings, Observe, Pace, Pause, Seen, unheard
 
 _SECONDS_BETWEEN = 0.3
 _AUDIENCE = "https://management.azure.com"
 
 
 @dataclass(frozen=True, slots=True)
-class AzureSettings:
+class AzureSettings(LookSettings):
     """Where to look.
 
     Attributes:
-        feed: unique name, owner of the cursor.
-        since: how far back to look.
-        until: up to when.
         subscriptions: the subscriptions to look at; otherwise all that the credentials reach.
         url: another service that speaks Azure Resource Manager.
         source: the type of the records.
     """
 
-    feed: str
-    since: datetime
-    until: datetime
     subscriptions: tuple[str, ...] = ()
     url: str = _AUDIENCE
     source: str = "azure.activity"
 
 
-class Azure:
+class Azure(FirstLook):
     """Looks at subscriptions."""
-
-    guarantee: ClassVar[str] = "resumable"
 
     def __init__(
         self,
         settings: AzureSettings,
         *,
         pause: Pause = time.sleep,
-        observe: Observe = lambda done, total: None,
+        observe: Observe = unheard,
     ) -> None:
+        super().__init__(settings, settings.source, pause, observe)
         self._settings = settings
-        self._look = Look(
-            settings.feed, settings.source, settings.since, settings.until, pause, observe
-        )
-        self._pause = pause
-        self.accounts: tuple[str, ...] = ()
-        self.regions: tuple[str, ...] = ()
 
-    @property
-    def problems(self) -> Mapping[str, str]:
-        """Why a subscription could not be looked at."""
-        return self._look.problems
-
-    def read(self, cursor: str | None) -> Iterator[RawBatch]:
-        """Yield what happened; see `Source.read`."""
+    def places(self) -> "list[_Subscription]":
+        """Return the subscriptions; see `FirstLook.places`."""
         settings = self._settings
         api = CloudApi(settings.url, AzureIdentity(_AUDIENCE).headers, self._pause)
         self.accounts = settings.subscriptions or tuple(_subscriptions(api))
-        places = [
+        return [
             _Subscription(api, uid, Pace(_SECONDS_BETWEEN, self._pause)) for uid in self.accounts
         ]
-        yield from self._look.batches(places, cursor)
-
-    def acknowledge(self, batch: RawBatch) -> None:
-        """Do nothing: the cursor is the place."""
 
 
 def _subscriptions(api: CloudApi) -> Iterator[str]:

@@ -11,13 +11,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
-from typing import Any, ClassVar
+from typing import Any
 
 from tocsin.collect.cloud_api import CloudApi
 from tocsin.collect.google_identity import GoogleIdentity
-from tocsin.collect.looking import Look, Observe, Pace, Pause, Seen
+from tocsin.collect.looking import FirstLook, LookSettings, Observe, Pace, Pause, Seen, unheard
 from tocsin.errors import SettingsError
-from tocsin.ocsf import RawBatch
 
 _SECONDS_BETWEEN = 1.0
 _PAGE = 1_000
@@ -25,13 +24,10 @@ _MOST_RESOURCES = 100
 
 
 @dataclass(frozen=True, slots=True)
-class GcpSettings:
+class GcpSettings(LookSettings):
     """Where to look.
 
     Attributes:
-        feed: unique name, owner of the cursor.
-        since: how far back to look.
-        until: up to when.
         projects: the projects to look at; otherwise that of the credentials.
         organization: number of an organization whose projects are all looked at.
         url: another service that speaks Cloud Logging.
@@ -39,9 +35,6 @@ class GcpSettings:
         source: the type of the records.
     """
 
-    feed: str
-    since: datetime
-    until: datetime
     projects: tuple[str, ...] = ()
     organization: str | None = None
     url: str = "https://logging.googleapis.com"
@@ -49,39 +42,21 @@ class GcpSettings:
     source: str = "gcp.audit"
 
 
-class Gcp:
+class Gcp(FirstLook):
     """Looks at projects."""
-
-    guarantee: ClassVar[str] = "resumable"
 
     def __init__(
         self,
         settings: GcpSettings,
         *,
         pause: Pause = time.sleep,
-        observe: Observe = lambda done, total: None,
+        observe: Observe = unheard,
     ) -> None:
+        super().__init__(settings, settings.source, pause, observe)
         self._settings = settings
-        self._look = Look(
-            settings.feed, settings.source, settings.since, settings.until, pause, observe
-        )
-        self._pause = pause
-        self.accounts: tuple[str, ...] = ()
-        self.regions: tuple[str, ...] = ()
 
-    @property
-    def problems(self) -> Mapping[str, str]:
-        """Why projects could not be looked at."""
-        return self._look.problems
-
-    def read(self, cursor: str | None) -> Iterator[RawBatch]:
-        """Yield what happened; see `Source.read`."""
-        yield from self._look.batches(self._places(), cursor)
-
-    def acknowledge(self, batch: RawBatch) -> None:
-        """Do nothing: the cursor is the place."""
-
-    def _places(self) -> "list[_Projects]":
+    def places(self) -> "list[_Projects]":
+        """Return the projects, by the hundred; see `FirstLook.places`."""
         settings, identity = self._settings, GoogleIdentity()
         projects = settings.projects
         whole: tuple[str, ...] = ()

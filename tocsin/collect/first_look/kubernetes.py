@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tocsin.collect.clusters import Cluster, cluster_of
-from tocsin.collect.looking import Look, Observe, Pause, Seen
+from tocsin.collect.looking import Look, LookSettings, Observe, Pause, Seen, unheard
 from tocsin.errors import SourceError
 from tocsin.ocsf import RawBatch
 
@@ -28,20 +28,14 @@ _MOST_BYTES = 512 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class KubernetesSettings:
+class KubernetesSettings(LookSettings):
     """Where to look.
 
     Attributes:
-        feed: unique name, owner of the cursor.
-        since: how far back to look.
-        until: up to when.
         kubeconfig: the file; otherwise that of kubectl, or the pod's own account.
         context: of the kubeconfig; otherwise its current one.
     """
 
-    feed: str
-    since: datetime
-    until: datetime
     kubeconfig: Path | None = None
     context: str | None = None
 
@@ -56,7 +50,7 @@ class Kubernetes:
         settings: KubernetesSettings,
         *,
         pause: Pause = time.sleep,
-        observe: Observe = lambda done, total: None,
+        observe: Observe = unheard,
     ) -> None:
         self._settings = settings
         self._pause = pause
