@@ -15,6 +15,9 @@ class Message:
         text: plain text; texts of attackers in it stay text.
         severity_id: OCSF, 1 to 6.
         time: when it became true, UTC.
+        incident_uid: what it is about, the same for everything told of one incident; "" for many.
+        stage: `opened`, `grown`, `reopened`, `closed`; `digest` for many; "" for others.
+        url: where to read on, on our own pages; "" where they have no public address.
     """
 
     uid: str
@@ -22,6 +25,14 @@ class Message:
     text: str
     severity_id: int
     time: datetime
+    incident_uid: str = ""
+    stage: str = ""
+    url: str = ""
+
+    @property
+    def text_with_link(self) -> str:
+        """The text, and below it where to read on."""
+        return f"{self.text}\n{self.url}" if self.url else self.text
 
 
 class Notifier(Protocol):

@@ -172,28 +172,36 @@ class Outbound:
             raise SettingsError("the address must not hold a user name or password")
         return parsed
 
+    def addresses(self, host: str, port: int) -> Sequence[Address]:
+        """Return the addresses of a name, once all of them are found fit to be reached.
+
+        For what speaks no http; connect to these and to no name.
+
+        Raises:
+            ActionError: the name does not resolve, or leads inside.
+        """
+        try:
+            texts = self.resolve(host, port)
+        except (OSError, UnicodeError):
+            raise ActionError(f"the name {host} does not resolve") from None
+        found = [_address(text) for text in texts]
+        if not found:
+            raise ActionError(f"the name {host} does not resolve")
+        for address in found:
+            if not is_public(address) and not is_within(address, self.allow_private):
+                raise ActionError(
+                    f"{host} leads to {address}, which is not public; if that is meant, allow its"
+                    " range in the settings"
+                )
+        return found
+
     def _checked_address(self, url: "httpx.URL") -> str:
         """Return the first address of the name, once all of them are found fit."""
         port = url.port or (443 if url.scheme == "https" else 80)
-        try:
-            texts = self.resolve(url.raw_host.decode("ascii").strip("[]"), port)
-        except (OSError, UnicodeError):
-            raise ActionError(f"the name {url.host} does not resolve") from None
-        addresses = [_address(text) for text in texts]
-        if not addresses:
-            raise ActionError(f"the name {url.host} does not resolve")
-        for address in addresses:
-            self._refuse(url, address)
-        return str(addresses[0])
-
-    def _refuse(self, url: "httpx.URL", address: Address) -> None:
-        if url.scheme != "https" and not address.is_loopback:
+        found = self.addresses(url.raw_host.decode("ascii").strip("[]"), port)
+        if url.scheme != "https" and not all(address.is_loopback for address in found):
             raise ActionError(f"{url.host}: only https leaves this machine")
-        if not is_public(address) and not is_within(address, self.allow_private):
-            raise ActionError(
-                f"{url.host} leads to {address}, which is not public; if that is meant, allow its"
-                " range in the settings"
-            )
+        return str(found[0])
 
 
 def _address(text: str) -> Address:
