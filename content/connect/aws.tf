@@ -1,5 +1,5 @@
-# CloudTrail of one account, streamed to Tocsin by S3 and SQS. Apply it with the account's own credentials.
-# What Tocsin may do afterwards: read these objects, take these messages, nothing else.
+# CloudTrail streamed to Tocsin by S3 and SQS. The file beside this one says of what: of one account, or of a whole
+# organization. What Tocsin may do afterwards: read these objects, take these messages, nothing else.
 
 terraform {
   required_version = ">= 1.5"
@@ -127,7 +127,7 @@ data "aws_iam_policy_document" "bucket" {
   statement {
     sid       = "CloudTrailWrites"
     actions   = ["s3:PutObject"]
-    resources = ["${aws_s3_bucket.logs.arn}/AWSLogs/${data.aws_caller_identity.here.account_id}/*"]
+    resources = [for folder in local.log_folders : "${aws_s3_bucket.logs.arn}/AWSLogs/${folder}/*"]
     principals {
       type        = "Service"
       identifiers = ["cloudtrail.amazonaws.com"]
@@ -169,6 +169,7 @@ resource "aws_cloudtrail" "tocsin" {
   name                          = "tocsin"
   s3_bucket_name                = aws_s3_bucket.logs.id
   kms_key_id                    = aws_kms_key.logs.arn
+  is_organization_trail         = local.covers_organization
   is_multi_region_trail         = true
   include_global_service_events = true
   enable_log_file_validation    = true

@@ -12,9 +12,14 @@ from tocsin.run import streaming
 VARIANTS = ("aws", "aws_organization", "azure", "gcp", "kubernetes")
 
 
+def terraform(variant: str) -> str:
+    """Return all files of a folder as Terraform reads them: as one."""
+    files = streaming.plan(variant).files
+    return "\n".join(text for name, text in files.items() if name.endswith(".tf"))
+
+
 def parsed(variant: str) -> dict:
-    (text,) = (text for name, text in streaming.plan(variant).files.items() if name.endswith(".tf"))
-    return hcl2.loads(text)
+    return hcl2.loads(terraform(variant))
 
 
 def blocks(found: dict, kind: str) -> dict[str, dict]:
@@ -44,7 +49,7 @@ def words(values: list) -> set[str]:
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_the_terraform_of_each_cloud_parses_and_knows_its_variables(variant):
     made = streaming.plan(variant, ("111122223333",))
-    (text,) = (text for name, text in made.files.items() if name.endswith(".tf"))
+    text = terraform(variant)
     found = hcl2.loads(text)
 
     declared = {name.strip('"') for each in found["variable"] for name in each}
@@ -63,7 +68,7 @@ def test_the_terraform_of_each_cloud_parses_and_knows_its_variables(variant):
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_what_terraform_refers_to_is_there(variant):
-    (text,) = (text for name, text in streaming.plan(variant).files.items() if name.endswith(".tf"))
+    text = terraform(variant)
     found = hcl2.loads(text)
     there = set(blocks(found, "resource")) | {f"data.{name}" for name in blocks(found, "data")}
 
@@ -72,6 +77,17 @@ def test_what_terraform_refers_to_is_there(variant):
     )
 
     assert referred and referred <= there
+    known = {name for each in found.get("locals", []) for name in each if name[:2] != "__"}
+    assert set(re.findall(r"\blocal\.(\w+)", text)) == known
+
+
+def test_an_organization_and_an_account_differ_in_what_the_trail_covers():
+    covered = {}
+    for variant in ("aws", "aws_organization"):
+        told = {name: value for each in parsed(variant)["locals"] for name, value in each.items()}
+        covered[variant] = (told["covers_organization"], len(told["log_folders"]))
+
+    assert covered == {"aws": (False, 1), "aws_organization": (True, 2)}
 
 
 @pytest.mark.parametrize("variant", ["aws", "aws_organization"])
@@ -137,7 +153,7 @@ def test_files_are_written_for_their_owner_and_values_stay(tmp_path):
 
     again = streaming.write(streaming.plan("aws"), folder)
 
-    assert {path.name for path in written} == {"aws.tf", streaming.VALUES}
+    assert {path.name for path in written} == {"aws.tf", "aws_account.tf", streaming.VALUES}
     assert {path.stat().st_mode & 0o777 for path in written} == {0o600}
     assert again == ()
     assert (folder / streaming.VALUES).read_text() == values

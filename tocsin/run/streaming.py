@@ -14,8 +14,8 @@ VALUES = "tocsin.auto.tfvars"
 
 _EXTERNAL_ID_BYTES = 16
 _FILES = {
-    "aws": ("aws.tf",),
-    "aws_organization": ("aws_organization.tf", "first_look_role.json"),
+    "aws": ("aws.tf", "aws_account.tf"),
+    "aws_organization": ("aws.tf", "aws_organization.tf", "first_look_role.json"),
     "azure": ("azure.tf",),
     "gcp": ("gcp.tf",),
     "kubernetes": ("kubernetes.tf",),

@@ -70,6 +70,7 @@ def test_terraform_is_written_where_it_is_wanted(aws, tmp_path):
 
     assert {path.name for path in (tmp_path / "stream").iterdir()} == {
         "aws.tf",
+        "aws_account.tf",
         "tocsin.auto.tfvars",
     }
     assert "aws_sqs_queue" not in ended.out
