@@ -5,6 +5,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any
 
@@ -79,6 +80,34 @@ def test_offsets_are_committed_once_the_batch_is(cluster, monkeypatch):
     assert places(kept) == places(batches)
     assert before < 0
     assert cluster.committed() == 30
+
+
+def test_an_acknowledgment_does_not_wait_for_the_end_of_reading(cluster):
+    cluster.send(*numbered(1))
+    stop = threading.Event()
+    reading = source(cluster, stop)
+    came: Future[RawBatch] = Future()
+
+    def read_on() -> None:
+        for batch in reading.read(None):
+            came.set_result(batch)
+
+    thread = threading.Thread(target=read_on)
+    thread.start()
+    batch = came.result(25)
+    # By now the reading thread asks for more.
+    time.sleep(0.2)
+    began = time.monotonic()
+    ender = threading.Timer(15, stop.set)
+    ender.start()
+    reading.acknowledge(batch)
+    took = time.monotonic() - began
+    ender.cancel()
+    stop.set()
+    thread.join()
+
+    assert took < 10
+    assert cluster.committed() == 1
 
 
 def test_reading_goes_on_behind_what_was_acknowledged(cluster):

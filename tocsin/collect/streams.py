@@ -218,6 +218,10 @@ class StreamSource:
 
     def _spans(self, member: _Membership) -> Iterator[tuple[Place | None, Span] | None]:
         while not self._pause(0):
+            # The client lets in one thread at a time, and the one that asks again first: whoever
+            # acknowledges would wait for as long as there is reading.
+            with member.changed:
+                pass
             messages = member.consumer.consume(_MOST_MESSAGES, _POLL_SECONDS)
             yield from self._read(messages)
             if len(messages) < _MOST_MESSAGES:
