@@ -17,7 +17,7 @@ from tests.docs.pages import PROJECT, Block, blocks
 from tocsin import normalize, plugins
 from tocsin.ocsf.output import event_json
 from tocsin.ocsf.reading import LineReader
-from tocsin.run import RuleChoice, content, rule_work
+from tocsin.run import RuleChoice, content, rule_work, wiring
 from tocsin.serve.cli.validation import ocsf_problems
 from tocsin.settings import load
 from tocsin.settings.model import Settings
@@ -168,20 +168,19 @@ SEARCH_PAGE = (PROJECT / "docs" / "guides" / "search.md").read_text("utf-8").par
 SEARCHES = re.findall(r"^\| `([^`]+)` \|", SEARCH_PAGE, re.MULTILINE)
 
 
+@pytest.fixture(scope="module")
+def tables():
+    """Return the schema of each source's events."""
+    return [mapping.schema for mapping in wiring.load_mappings().values()]
+
+
 @pytest.mark.parametrize("text", SEARCHES)
-def test_searches_are_understood_and_their_paths_exist(text):
-    macros = (PROJECT / "content" / "functions.sql").read_text("utf-8")
-    mappings = [
-        normalize.load_mapping(
-            path.read_text("utf-8"), path.name, macros, find_reader=content.find_reader
-        )
-        for path in (PROJECT / "content" / "mappings").glob("*.yaml")
-    ]
+def test_searches_are_understood_and_their_paths_exist(text, tables):
     query = language.parse(text)
 
-    search.check_paths(query, [mapping.schema for mapping in mappings])
-    for mapping in mappings:
-        assert search.compile_search(query, mapping.schema).sql
+    search.check_paths(query, tables)
+    for schema in tables:
+        assert search.compile_search(query, schema).sql
 
 
 def test_the_page_of_search_shows_every_operator():
