@@ -2,6 +2,7 @@
 
 import json
 from datetime import datetime
+from functools import lru_cache
 
 import pyarrow as pa
 
@@ -15,8 +16,9 @@ RECEIVED = datetime(2026, 11, 3, 12, 0)
 MACROS = (PROJECT / "content" / "functions.sql").read_text("utf-8")
 
 
+@lru_cache(maxsize=8)
 def shipped(name):
-    """Return a mapping of content/mappings."""
+    """Return a mapping of content/mappings; a few are kept, as compiling takes a while."""
     path = PROJECT / "content" / "mappings" / f"{name}.yaml"
     return load_mapping(
         path.read_text("utf-8"),
