@@ -88,7 +88,7 @@ def test_a_turn_that_counted_on_a_failed_one_is_refused(store: Store) -> None:
         first = turn(store, batch(1), normalized([event("a")]), findings=[finding("f")])
         second = turn(store, batch(1), normalized([event("a")]))
         with pytest.raises(ZeroDivisionError):
-            store.turns.commit([first], windows, lambda *_: 1 / 0)
+            store.turns.commit([first], windows, lambda *_, **__: 1 / 0)
         with pytest.raises(StoreError, match="read the batches after it again"):
             store.turns.commit([second], windows, group)
 
@@ -97,7 +97,7 @@ def test_a_commit_that_fails_leaves_nothing(store: Store) -> None:
     with store.turns.lock(), pytest.raises(ZeroDivisionError):
         windows = store.turns.windows()
         one = turn(store, batch(1, cursor="c"), normalized([event("a")]), findings=[finding("f")])
-        store.turns.commit([one], windows, lambda *_: 1 / 0)
+        store.turns.commit([one], windows, lambda *_, **__: 1 / 0)
 
     assert store.events.search("", EVERYTHING).rows.num_rows == 0
     assert store.turns.cursor("trail") is None

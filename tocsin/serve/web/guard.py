@@ -25,7 +25,7 @@ PERMISSION_KEY = "x-permission"
 CSRF_HEADER = "x-csrf-token"
 CSRF_FIELD = "csrf"
 FORM_TYPE = "application/x-www-form-urlencoded"
-MAX_FORM_FIELDS = 50
+MAX_FORM_FIELDS = 100
 
 Form = dict[str, str]
 Endpoint = TypeVar("Endpoint", bound=Callable[..., object])

@@ -154,7 +154,10 @@
   const lastText = new Map();
   document.addEventListener("htmx:beforeRequest", (event) => {
     const isPoll = !event.detail.requestConfig.triggeringEvent;
-    const isBusy = document.hidden || (isPoll && event.detail.elt.contains(document.activeElement) && event.detail.elt.matches("[data-calm]"));
+    const part = event.detail.elt;
+    // Fresh rows would lose what is ticked, and what is at hand.
+    const isInHand = part.contains(document.activeElement) || part.querySelector("input:checked");
+    const isBusy = document.hidden || (isPoll && isInHand && part.matches("[data-calm]"));
     if (isPoll && isBusy) {
       event.preventDefault();
     }

@@ -5,6 +5,7 @@ from tocsin.serve.web.pages import (
     coverage,
     entrance,
     findings,
+    incident_work,
     incidents,
     overview,
     people,
@@ -17,6 +18,7 @@ from tocsin.serve.web.pages import (
 routers = (
     entrance.router,
     overview.router,
+    incident_work.router,
     incidents.router,
     findings.router,
     search.router,

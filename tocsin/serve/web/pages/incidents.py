@@ -1,13 +1,14 @@
 """The queue of incidents, and the story of one with what people may do about it."""
 
-from typing import TYPE_CHECKING, cast, get_args
+from typing import cast, get_args
 
 from fastapi import Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from tocsin.errors import UsageError
-from tocsin.incidents import Change, Status, Verdict
+from tocsin.incidents import Change, Incident, Status, Verdict
+from tocsin.incidents.clocks import clocks_of
 from tocsin.serve.web import names, rendering, story
 from tocsin.serve.web.drawer import opened_event
 from tocsin.serve.web.event_lines import lines, rows
@@ -19,11 +20,9 @@ from tocsin.serve.web.guard import (
     visitor_of,
 )
 from tocsin.serve.web.page import Notice, Values, asked, asked_one_of, go, show
+from tocsin.serve.web.pages import incident_work
 from tocsin.serve.web.permissions import Permission
 from tocsin.store import FindingFilter, IncidentFilter
-
-if TYPE_CHECKING:
-    pass
 
 router = guarded_router()
 
@@ -33,7 +32,7 @@ SHOWN_EVENTS = 50
 TIMELINE_MOMENTS = 400
 # What may stand in the address for a group of statuses.
 OPEN, FINISHED, ALL = "open", "finished", "all"
-DONE = ("taken", "left", "moved", "closed", "reopened", "noted")
+DONE = ("taken", "left", "moved", "closed", "reopened", "noted", "worked", "decided")
 
 
 @operation(router, "GET", "/incidents", Permission.READ, include_in_schema=False)
@@ -57,16 +56,30 @@ def incident(request: Request, uid: str) -> Response:
 @operation(router, "POST", "/incidents/{uid}", Permission.TRIAGE, include_in_schema=False)
 def change_incident(request: Request, uid: str) -> Response:
     """Do what the form says to one incident."""
-    console, visitor = console_of(request), visitor_of(request)
     try:
-        change, done = _change(form_of(request), visitor.name)
-        changed = console.store.incidents.change(
-            uid, change, visitor.name, console.now(), visitor.scope
-        )
+        shown, done = _done(request, uid)
     except UsageError as error:
         return _story_page(request, uid, Notice("bad", str(error)), status=409)
     query = {name: value for name, value in request.query_params.items() if name != "done"}
-    return go(rendering.url(f"/incidents/{changed.uid}", query, done=done))
+    return go(rendering.url(f"/incidents/{shown}", query, done=done))
+
+
+def _done(request: Request, uid: str) -> tuple[str, str]:
+    """Do what the form says; return the incident to show, and the word for the notice."""
+    console, visitor, form = console_of(request), visitor_of(request), form_of(request)
+    if form.get("do") in incident_work.DECISIONS:
+        return incident_work.decide(request, _found(request, uid)), "decided"
+    attached = incident_work.change_of(form)
+    change, done = (attached, "worked") if attached else _change(form, visitor.name)
+    now, scope = console.now(), visitor.scope
+    return console.store.incidents.change(uid, change, visitor.name, now, scope).uid, done
+
+
+def _found(request: Request, uid: str) -> Incident:
+    found = console_of(request).store.incidents.get(uid, visitor_of(request).scope)
+    if found is None:
+        raise HTTPException(404, "there is no such incident")
+    return found
 
 
 def _change(form: dict[str, str], visitor_name: str) -> tuple[Change, str]:
@@ -111,6 +124,10 @@ def _queue(request: Request) -> Values:
         "shown_assignee": asked(request, "assignee"),
         "shown_text": asked(request, "text"),
         "shown_entity": asked(request, "entity"),
+        "shown_tag": asked(request, "tag"),
+        "verdicts": get_args(Verdict),
+        "changed": asked(request, "changed"),
+        "refused": asked(request, "refused"),
     }
 
 
@@ -128,6 +145,7 @@ def incident_filter(request: Request) -> IncidentFilter:
         entity=asked(request, "entity") or None,
         assignee={"": None, "nobody": "", "me": mine}.get(assignee, assignee),
         text=asked(request, "text") or None,
+        tag=asked(request, "tag").lower() or None,
     )
 
 
@@ -136,9 +154,7 @@ def _story_page(
 ) -> Response:
     console, scope = console_of(request), visitor_of(request).scope
     store = console.store
-    found = store.incidents.get(uid, scope)
-    if found is None:
-        raise HTTPException(404, "there is no such incident")
+    found = _found(request, uid)
     findings = rows(
         store.findings.list(FindingFilter(incident_uid=found.uid), scope, limit=SHOWN_FINDINGS).rows
     )
@@ -157,6 +173,7 @@ def _story_page(
         events=lines(store.events.many(tuple(event_uids), scope)),
         allowed=story.next_statuses(found, console.now()),
         opened=opened_event(request),
-        verdicts=get_args(Verdict),
+        clocks=clocks_of(found, console.view.targets),
+        decisions=store.decisions.list(found.uid, scope),
         **_queue(request),
     )

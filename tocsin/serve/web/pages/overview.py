@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from fastapi import Request
 from starlette.responses import Response
 
+from tocsin.incidents.clocks import finished_time
 from tocsin.ocsf import Entity
 from tocsin.serve.web import charts, names, rendering
 from tocsin.serve.web.guard import console_of, guarded_router, operation, visitor_of
@@ -64,9 +65,9 @@ def _contents(request: Request) -> Values:
         "incidents": recent[:RECENT_INCIDENTS],
         "detect_time": median_delay((each.first_time, each.opened_time) for each in recent),
         "resolve_time": median_delay(
-            (each.opened_time, each.updated_time)
+            (each.opened_time, ended)
             for each in recent
-            if each.status in names.FINISHED_STATUSES
+            if (ended := finished_time(each)) is not None
         ),
         "health": console.health(),
         "rule_count": sum(rule.is_on for rule in console.rules()),
