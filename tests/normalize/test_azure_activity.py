@@ -162,3 +162,63 @@ def test_what_recorded_records_carry_is_filled(recorded, native, path):
 
     assert carriers
     assert all(lookup(event, path) for event in carriers)
+
+
+EXPORTED = {"resultType": "Success", "resultSignature": "Succeeded.Created"}
+LISTED = {
+    "time": None,
+    "eventTimestamp": "2026-11-02T09:14:27.1234567Z",
+    "eventDataId": "31b2c3d4-0000-4000-8000-abcdefabcdef",
+    "operationName": {"value": "Microsoft.Compute/virtualMachines/write"},
+    "category": {"value": "Administrative"},
+    "resourceId": "/subscriptions/11112222-3333-4444-5555-666677778888/resourceGroups/shop"
+    "/providers/Microsoft.Compute/virtualMachines/web-0",
+    "resultType": None,
+    "resultSignature": None,
+    "status": {"value": "Succeeded"},
+    "subStatus": {"value": "Created"},
+    "identity": None,
+}
+ROW = {
+    "TimeGenerated": "2026-11-02T09:14:27.1234567Z",
+    "Type": "AzureActivity",
+    "OperationNameValue": "MICROSOFT.COMPUTE/VIRTUALMACHINES/WRITE",
+    "CategoryValue": "Administrative",
+    "ActivityStatusValue": "Success",
+    "ActivitySubstatusValue": "Created",
+    "CorrelationId": "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0",
+    "EventDataId": "31b2c3d4-0000-4000-8000-abcdefabcdef",
+    "_ResourceId": LISTED["resourceId"],
+}
+
+
+def uids(azure, *records):
+    found = apply(azure, batch(azure.source, list(records)))
+    assert found.rejects.num_rows == 0
+    return found.events.column("event_uid").to_pylist()
+
+
+def test_a_record_is_one_event_whichever_way_it_comes(azure):
+    exported = overlay(azure.example, EXPORTED)
+
+    assert len(set(uids(azure, exported, overlay(azure.example, LISTED), ROW))) == 1
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"status": {"value": "Started"}, "subStatus": {"value": ""}},
+        {"subStatus": {"value": "Conflict"}},
+        {"eventTimestamp": "2026-11-02T09:14:27.1234667Z"},
+        {"correlationId": "0f1e2d3c-4b5a-6978-8796-000000000000"},
+        {"correlationId": None},
+        {"operationName": {"value": "Microsoft.Compute/virtualMachines/delete"}},
+        {"resourceId": f"{LISTED['resourceId']}1"},
+        {"category": {"value": "Policy"}},
+    ],
+)
+def test_records_that_differ_in_what_happened_are_events_of_their_own(azure, changes):
+    listed = overlay(azure.example, LISTED)
+    exported = overlay(azure.example, EXPORTED)
+
+    assert len(set(uids(azure, exported, listed, overlay(listed, changes)))) == 2

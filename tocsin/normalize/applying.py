@@ -247,7 +247,7 @@ class _Slice:
         skewed = _skewed(rows.column("time"), received)
         day = pc.if_else(skewed, received, rows.column("time")).cast(pa.date32())
         computed = {
-            "event_uid": self._uids(indices, rows.column("native id").to_pylist()),
+            "event_uid": self._uids(indices, rows),
             "source": pa.repeat(pa.scalar(self._mapping.source), len(indices)),
             "skewed": skewed,
             "day": day,
@@ -294,17 +294,22 @@ class _Slice:
             "status": status.captions,
         }
 
-    def _uids(self, indices: Sequence[int], native: Sequence[str | None]) -> pa.Array:
-        """Return the identifiers of events: `identifiers.derive`, its common start hashed once."""
+    def _uids(self, indices: Sequence[int], rows: pa.Table) -> pa.Array:
+        """Return the identifiers of events: `identifiers.derive`, its common start hashed once.
+
+        What a mapping calls the same record is one, whatever its bytes.
+        """
+        native: list[str | None] = rows.column("native id").to_pylist()
+        same: list[str | None] = rows.column("same record").to_pylist()
         start = blake2b(digest_size=16)
         source = self._mapping.source.encode()
         start.update(_LENGTH(len(source)) + source)
         raws, fresh = self._raws, start.copy
         places = self._places() if not all(native) else []
         uids = []
-        for index, name in zip(indices, native, strict=True):
-            own = (name or places[index]).encode()
-            raw = raws[index]
+        for index, name, shared in zip(indices, native, same, strict=True):
+            own = (shared or name or places[index]).encode()
+            raw = b"" if shared else raws[index]
             digest = fresh()
             digest.update(b"".join((_LENGTH(len(own)), own, _LENGTH(len(raw)), raw)))
             uids.append("evt_" + digest.hexdigest())

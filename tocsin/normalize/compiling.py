@@ -218,6 +218,7 @@ class _Compiler:
 
     def _final(self, layer: str, leaves: Map[str, _Leaf]) -> str:
         uid = self._check(self._definition.uid)
+        same = self._check(self._definition.same).sql if self._definition.same else "NULL"
         columns = [
             '"row number"',
             '"is read"',
@@ -226,6 +227,7 @@ class _Compiler:
             'WHEN NOT "has time" THEN "received time" END AS time',
             '"has time"',
             f'TRY_CAST({uid.sql} AS VARCHAR) AS "native id"',
+            f'TRY_CAST({same} AS VARCHAR) AS "same record"',
             f"{CLASS_NUMBER}::INTEGER AS {CLASS_NUMBER}",
             f'{self._activity()} AS "activity text"',
             f'{self._named("severity", classes.severities())} AS "severity text"',
@@ -351,6 +353,8 @@ class _Compiler:
 def _all_written(definition: Definition) -> Iterator[Written]:
     yield definition.uid
     yield definition.time
+    if definition.same:
+        yield definition.same
     if definition.accept:
         yield definition.accept
     yield from definition.derived.values()

@@ -36,6 +36,7 @@ _KEYS = frozenset(
         "unwrap",
         "accept",
         "uid",
+        "same",
         "time",
         "derived",
     )
@@ -139,6 +140,7 @@ class Definition:
     reader: ReaderPart | None
     accept: Written | None
     uid: Written
+    same: Written | None
     time: Written
     derived: Map[str, Written]
     event: Map[str, Written]
@@ -192,6 +194,7 @@ class _Reader:
             reader=self._reader(root["reader"]) if "reader" in root else None,
             accept=None if accept is None else self._written(accept, ("accept",)),
             uid=self._written(root["uid"], ("uid",)),
+            same=self._written(root["same"], ("same",)) if "same" in root else None,
             time=self._written(root["time"], ("time",)),
             derived=self._expressions(root.get("derived", {}), ("derived",)),
             event=self._expressions(root["event"], ("event",)),

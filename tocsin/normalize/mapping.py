@@ -26,7 +26,7 @@ from tocsin.ocsf.classes import EventClass
 from tocsin.ocsf.reading import LineReader
 
 _OWN = frozenset(
-    ("row number", "is read", "is accepted", "has time", "native id")
+    ("row number", "is read", "is accepted", "has time", "native id", "same record")
     + (ENTITIES, GROUP, WANTED, RESOURCE, *ENUMERATED)
 )
 _NAMES: dict[str, pa.DataType] = {
