@@ -1,6 +1,6 @@
 #!/bin/sh
 # Install the programs that some tests drive, on Debian and Ubuntu: Chromium, strace, curl, logger,
-# rsyslog, syslog-ng.
+# rsyslog, syslog-ng, softflowd.
 # Elsewhere, or without the right to install, the tests that need them are skipped with that reason.
 set -eu
 PATH="$PATH:/usr/sbin:/usr/local/sbin"
@@ -11,6 +11,7 @@ command -v curl >/dev/null 2>&1 || missing="$missing curl"
 command -v logger >/dev/null 2>&1 || missing="$missing bsdutils"
 command -v rsyslogd >/dev/null 2>&1 || missing="$missing rsyslog"
 command -v syslog-ng >/dev/null 2>&1 || missing="$missing syslog-ng-core"
+command -v softflowd >/dev/null 2>&1 || missing="$missing softflowd"
 [ -n "$missing" ] || exit 0
 
 # Two system loggers may not be installed together: syslog-ng is unpacked beside, as nobody starts it.
