@@ -198,6 +198,21 @@ def test_ipfix_has_variable_lengths_enterprises_and_both_directions(reading):
     assert second["httpRequestHost"] == "x" * 300
 
 
+@pytest.mark.parametrize("uptime", [90_000, (1 << 32) + 90_000])
+def test_ipfix_tells_times_by_when_the_exporter_began(reading, uptime):
+    began = SENT * 1000 - uptime - 10_000
+    options = flow_set(3, struct.pack(">HHHHHHH", 257, 2, 1, 149, 4, 160, 8))
+    said = flow_set(257, struct.pack(">IQ", 7, began))
+    fields = ((8, 4), (12, 4), (22, 4), (21, 4))
+    flow = flow_set(256, packed(fields, ("10.0.0.1", "10.0.0.2", 80_000, 90_000)))
+
+    [untold] = reading.flows(ipfix(template(256, fields, 2), flow))
+    [told] = reading.flows(ipfix(options, said, flow, sequence=1))
+
+    assert "start" not in untold
+    assert (told["start"], told["end"]) == (SENT - 20, SENT - 10)
+
+
 def test_ipfix_withdraws_a_template(reading):
     reading.flows(ipfix(template(300, FIELDS, 2)))
     reading.flows(ipfix(flow_set(2, struct.pack(">HH", 300, 0))))

@@ -64,4 +64,7 @@ def test_flows_of_softflowd_are_read(version, tmp_path):
     assert (answered["packetDeltaCount"], answered["octetDeltaCount"]) == (1, 140)
     assert (asked["tcpControlBits"], answered["tcpControlBits"]) == (SYN | FIN_ACK, SYN_ACK)
     assert {flow["version"] for flow in flows.values()} == {int(version)}
+    # Version 5 and 9 tell how long before the message it was, with the fractions of its clock.
+    assert [asked["start"] - BEGAN, asked["end"] - BEGAN] == pytest.approx([0, 2], abs=1.1)
+    assert asked["end"] - asked["start"] == pytest.approx(2, abs=0.01)
     assert counter.rejects == []

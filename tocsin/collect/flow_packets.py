@@ -45,6 +45,7 @@ _FIRST_DATA_SET = 256
 _WRAP = 1 << 32
 _ENTERPRISE = 0x8000
 _TEMPLATE_SETS = {9: (0, 1), 10: (2, 3)}
+_BEGAN = "systemInitTimeMilliseconds"
 _UPTIMES = ((START, "flowStartSysUpTime"), (END, "flowEndSysUpTime"))
 
 
@@ -281,11 +282,23 @@ def _fields(
 
 
 def _learn(domain: Domain, values: Fields) -> None:
-    """Take the rate of sampling that an options record tells."""
+    """Take the rate of sampling, and when the exporter began, that an options record tells."""
+    began = values.get(_BEGAN)
+    if isinstance(began, int):
+        domain.began = began
     sampler = values.get("selectorId", values.get("samplerId", 0))
     rate = _rate(values)
     if rate is not None and isinstance(sampler, int) and len(domain.sampling) < 256:
         domain.sampling[sampler] = rate
+
+
+def _uptime(values: Fields, head: Head, domain: Domain) -> int | None:
+    """Return the exporter's uptime when it sent, in milliseconds; `None` where nothing tells it."""
+    if head.uptime is not None:
+        return head.uptime
+    # IPFIX says when the exporter began, in the flow itself or once as an option (RFC 5102).
+    began = values.get(_BEGAN, domain.began)
+    return round(head.sent * 1000) - began if isinstance(began, int) else None
 
 
 def _rate(values: Fields) -> float | None:
@@ -305,11 +318,12 @@ def _rate(values: Fields) -> float | None:
 
 def _told(values: Fields, head: Head, domain: Domain) -> Fields:
     """Return a flow as its record tells it: with exporter, times since 1970 and sampling."""
+    now = _uptime(values, head, domain)
     for name, uptime in _UPTIMES:
         since = values.pop(uptime, None)
-        if isinstance(since, int) and head.uptime is not None:
+        if isinstance(since, int) and now is not None:
             # Uptimes begin again after 49 days: what counts is how long before the message it was.
-            ago = (head.uptime - since) % _WRAP
+            ago = (now - since) % _WRAP
             values[name] = round(head.sent - (ago - _WRAP if ago > _WRAP // 2 else ago) / 1000, 3)
     sampler = values.get("selectorId", values.get("samplerId", 0))
     rate = _rate(values) or domain.sampling.get(

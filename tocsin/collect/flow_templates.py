@@ -147,11 +147,13 @@ class Domain:
         sampling: packets of which one was counted, by the number of the sampler; 0 for the one
             that holds where a flow names none.
         expected: the next number of its messages; `None` where it is not known.
+        began: when the exporter began, in milliseconds since 1970; `None` where it has not said.
     """
 
     templates: "OrderedDict[int, Template]" = field(default_factory=OrderedDict)
     sampling: dict[int, float] = field(default_factory=dict)
     expected: int | None = None
+    began: int | None = None
 
     def define(self, number: int, template: Template) -> int:
         """Take a template; return how many had to go for it."""
