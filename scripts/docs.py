@@ -37,6 +37,7 @@ PLUGS = {
     "source": ("tocsin.collect.sources", "tocsin.collect.contracts", "Source"),
     "receiver": ("tocsin.collect.receivers", "tocsin.collect.contracts", "Receiver"),
     "notifier": ("tocsin.act.notifiers", "tocsin.act.contracts", "Notifier"),
+    "forwarder": ("tocsin.act.forwarders", "tocsin.act.forwarding", "Forwarder"),
 }
 """Kinds of plugs: their package, and where their promise is written."""
 

@@ -109,7 +109,7 @@ def test_a_refused_record_is_tried_five_times_then_parked(store):
     state = store.forwarding.states()[0]
     assert (state.again, state.parked, state.reasons) == (0, 1, ("mapping conflict",))
     assert store.forwarding.due("siem", now, 10) == []
-    assert store.forwarding.unpark("siem", now) == 1
+    assert store.forwarding.unpark("siem", "alice", now) == 1
     assert store.forwarding.due("siem", now, 10) == [key]
 
 
@@ -167,7 +167,7 @@ def test_replay_brings_back_what_changed_since(store):
     store.forwarding.sent("siem", NOON, turn_id=2)
 
     since = NOON - timedelta(days=1)
-    count = store.forwarding.replay("siem", ["finding"], since, NOON, events=True)
+    count = store.forwarding.replay("siem", ["finding"], since, "alice", NOON, events=True)
 
     assert count == 1
     assert store.forwarding.due("siem", NOON, 10) == [("finding", new)]
@@ -178,7 +178,7 @@ def test_replay_of_an_unknown_forwarder_says_which_there_are(store):
     store.forwarding.register(["siem"])
 
     with pytest.raises(UsageError, match="there are: siem"):
-        store.forwarding.replay("other", ALL, NOON, NOON, events=False)
+        store.forwarding.replay("other", ALL, NOON, "alice", NOON, events=False)
 
 
 def test_marks_are_kept_over_restarts_and_differ(store):

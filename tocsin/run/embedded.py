@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING
 from tocsin.collect import Listener, Outcome, Receiver, Tls, receiver_app
 from tocsin.errors import TocsinError
 from tocsin.ocsf import EVERYTHING, RawBatch
-from tocsin.run import feeds, suppressing
+from tocsin.run import feeds, forwarding_work, suppressing
 from tocsin.run import log as logs
 from tocsin.run.absences import AbsenceWatch
 from tocsin.run.coverage import Covered, covered, source_states
 from tocsin.run.demo import demo_sources
 from tocsin.run.feeding import Feeder
+from tocsin.run.forwarding import ForwardWork, works
 from tocsin.run.health import Health
 from tocsin.run.memory import keep_small
-from tocsin.run.metrics import Meter, Metric, feed_counts, feed_gauges
+from tocsin.run.metrics import Meter, Metric, feed_counts, feed_gauges, forwarder_samples
 from tocsin.run.queue import TurnQueue
 from tocsin.run.reloading import Reloader, Reread
 from tocsin.run.remembering import Learning, learning
@@ -59,6 +60,7 @@ class Running:
         reloader: the rules in force, replaced whenever their files change.
         is_demo: whether the demo's sources run, and no others.
         receiving: what others push to, also by sockets of its own.
+        forwarding: the work of each forwarder.
         log_file: where the log goes when the terminal is kept free; else `None`.
     """
 
@@ -75,6 +77,7 @@ class Running:
     intelligence: IntelligenceWatch
     receivers: "Listener | None"
     receiving: Sequence[Receiver] = ()
+    forwarding: tuple[ForwardWork, ...] = ()
     log_file: Path | None = None
     _threads: list[threading.Thread] = field(default_factory=list)
     _pages: "Listener | None" = None
@@ -132,6 +135,7 @@ class Running:
         problems += suppressing.totals(self.store, utc_now())
         is_ready = turning and is_fresh and not self.turner.problem
         more = (
+            *forwarding_work.problems(self.store),
             *self.upkeep.problems(),
             *self.reloader.problems(),
             *self.intelligence.problems(),
@@ -158,7 +162,15 @@ class Running:
         counts = feeds.counted(pulled, self.receiving)
         ways = {} if self.is_demo else feeds.ways_in(self.settings)
         waiting = feed_gauges(self.queue.by_feed(), ways)
-        return (*self.meter.samples(*self.queue.depth()), *feed_counts(counts), *waiting)
+        forwarded = forwarder_samples(self.store.forwarding.states())
+        counted = self.meter.samples(*self.queue.depth())
+        return (*counted, *feed_counts(counts), *waiting, *forwarded)
+
+    def own_ports(self) -> frozenset[int]:
+        """Return the ports at which this Tocsin listens at present."""
+        listeners = [each.port for each in (self.receivers, self._pages) if each]
+        feeds_ports = [getattr(feed, "port", 0) for feed in self.settings.feeds]
+        return frozenset(port for port in (*listeners, *feeds_ports) if port)
 
     def start(self) -> None:
         """Start every thread, then the receivers."""
@@ -188,6 +200,7 @@ class Running:
     def _work(self) -> list[tuple[str, Callable[[], None]]]:
         work: list[tuple[str, Callable[[], None]]] = [("turns", self.turner.run)]
         work += [(f"feed-{feeder.feed}", feeder.run) for feeder in self.feeders]
+        work += [(f"forward-{each.name}", each.run) for each in self.forwarding]
         return [
             *work,
             ("upkeep", self.upkeep.run),
@@ -237,7 +250,7 @@ def _assemble(settings: Settings, store: Store, demo: bool, reread: Reread | Non
     sources = demo_sources(stopping) if demo else feeds.pulled(settings, mappings, stopping)
     watch = AbsenceWatch(settings, store)
     receiving = () if demo else feeds.receivers(settings, mappings)
-    return Running(
+    running = Running(
         settings=settings,
         store=store,
         reloader=reloader,
@@ -254,6 +267,9 @@ def _assemble(settings: Settings, store: Store, demo: bool, reread: Reread | Non
         receivers=_receivers(settings, receiving, queue, meter),
         receiving=receiving,
     )
+    if not demo:
+        running.forwarding = works(settings, store, stopping, utc_now, running.own_ports)
+    return running
 
 
 def _receivers(

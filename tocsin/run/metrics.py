@@ -4,6 +4,8 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from tocsin.store.answers import ForwarderState
+
 _TURN_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
@@ -113,6 +115,26 @@ def feed_gauges(
         for feed, (kind, guarantee) in sorted(ways.items())
     ]
     return (*waiting, *told)
+
+
+def forwarder_samples(states: Sequence[ForwarderState]) -> Sequence[Metric]:
+    """Return how much each forwarder has sent, and what waits or is parked."""
+    kinds = {
+        "tocsin_forwarded_records_total": ("counter", "Records that a target took."),
+        "tocsin_forward_waiting_records": ("gauge", "Records that no attempt has reached."),
+        "tocsin_forward_again_records": ("gauge", "Records that will be sent again."),
+        "tocsin_forward_parked_records": ("gauge", "Records refused too often; see their reason."),
+        "tocsin_forward_failing": ("gauge", "Whether nothing leaves at present."),
+    }
+    values = [
+        (each.name, (each.sent, each.waiting, each.again, each.parked, bool(each.problem)))
+        for each in states
+    ]
+    return [
+        Metric(metric, kind, about, {"forwarder": name}, counts[place])
+        for place, (metric, (kind, about)) in enumerate(kinds.items())
+        for name, counts in values
+    ]
 
 
 def _counter(name: str, description: str, value: float) -> Metric:

@@ -7,10 +7,11 @@
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -20,7 +21,14 @@ from tocsin.ocsf.yaml_text import load as load_yaml
 from tocsin.settings.crossing import cross_problems
 from tocsin.settings.explaining import explain, kind_problem
 from tocsin.settings.feeds import Feed, feed_kind, kind_names, section_of
+from tocsin.settings.forwarders import (
+    Forwarder,
+    forwarder_kind,
+    forwarder_kinds,
+    forwarder_section,
+)
 from tocsin.settings.model import Settings
+from tocsin.settings.section import Section
 from tocsin.values import FromEnvironment, Override, Surroundings, shown
 
 PREFIX = "TOCSIN_"
@@ -73,7 +81,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
     around = Surroundings(environ, folder)
     try:
         settings = Settings.model_validate(
-            {**tree, **_feeds(tree, around, reading)}, context=around
+            {**tree, **_plugged(tree, around, reading)}, context=around
         )
     except ValidationError as error:
         for keys, message in explain(error, Settings):
@@ -85,33 +93,66 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
     return settings
 
 
-def _feeds(
+@dataclass(frozen=True, slots=True)
+class _Plugged:
+    """A list of the file whose entries are made of plugs, by their `kind`."""
+
+    name: str
+    kinds: Callable[[], tuple[str, ...]]
+    section_of: Callable[[str], type[Section]]
+    check: Callable[[Any], object]
+    """Makes the plug's own settings, which may find fault with the whole of them."""
+
+
+def _check_feed(feed: Feed) -> None:
+    if feed.kind != "plugin":
+        feed_kind(feed.kind).settings_of(feed, {})
+
+
+def _check_forwarder(forwarder: Forwarder) -> None:
+    forwarder_kind(forwarder.kind).settings_of(forwarder)
+
+
+_PLUGGED = (
+    _Plugged("feeds", kind_names, section_of, _check_feed),
+    _Plugged("forwarders", forwarder_kinds, forwarder_section, _check_forwarder),
+)
+
+
+def _plugged(
     tree: Mapping[str, YamlValue], around: Surroundings, reading: _Reading
-) -> dict[str, tuple[Feed, ...]]:
-    """Return the feeds in place of what was written, where that is a list."""
-    listed = tree.get("feeds")
-    if not isinstance(listed, list):
-        return {}
-    made = [_feed(each, ("feeds", n), around, reading) for n, each in enumerate(listed)]
-    return {"feeds": tuple(feed for feed in made if feed is not None)}
+) -> dict[str, tuple[Section, ...]]:
+    """Return entries made of plugs in place of what was written, where that is a list."""
+    found = {}
+    for plugged in _PLUGGED:
+        listed = tree.get(plugged.name)
+        if isinstance(listed, list):
+            made = [
+                _entry(each, plugged, (plugged.name, n), around, reading)
+                for n, each in enumerate(listed)
+            ]
+            found[plugged.name] = tuple(entry for entry in made if entry is not None)
+    return found
 
 
-def _feed(written: YamlValue, keys: Keys, around: Surroundings, reading: _Reading) -> Feed | None:
-    """Return a feed, or report what is wrong with it."""
+def _entry(
+    written: YamlValue, plugged: _Plugged, keys: Keys, around: Surroundings, reading: _Reading
+) -> Section | None:
+    """Return an entry, or report what is wrong with it."""
     if not isinstance(written, dict):
-        reading.report(keys, f"`feeds`: expected settings below it, found {shown(written)}")
+        message = f"`{plugged.name}`: expected settings below it, found {shown(written)}"
+        reading.report(keys, message)
         return None
-    kind, kinds = written.get("kind"), kind_names()
+    kind, kinds = written.get("kind"), plugged.kinds()
     if not isinstance(kind, str) or kind not in kinds:
         reading.report((*keys, "kind") if kind else keys, kind_problem(kind, kinds))
         return None
-    section: type[Feed] = Feed
+    section = Section
     try:
-        section = section_of(kind)
-        feed = section.model_validate(written, context=around)
-        if kind != "plugin":
-            feed_kind(kind).settings_of(feed, {})
-        return feed
+        section = plugged.section_of(kind)
+        entry = section.model_validate(written, context=around)
+        plugged.check(entry)
+        return entry
     except ValidationError as error:
         for place, message in explain(error, section, keys):
             reading.report(place, message)

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, WithJsonSchema
 
 from tocsin.settings.feeds import Feed
+from tocsin.settings.forwarders import Forwarder
 from tocsin.settings.knowledge import Enrichment, Intelligence
 from tocsin.settings.section import Section
 from tocsin.values import (
@@ -124,7 +125,6 @@ class Incidents(Section):
     """Severity from which a finding opens an incident."""
     max_age: Duration = Field(default="1d", validate_default=True)
     """Findings on events older than this never notify and open nothing."""
-
     acknowledge_within: dict[SeverityName, Duration] = Field(
         default={"fatal": "30m", "critical": "1h", "high": "4h", "medium": "1d"},
         validate_default=True,
@@ -227,6 +227,8 @@ class Settings(Section):
     receivers: Receivers = Receivers()
     feeds: tuple[Feed, ...] = ()
     """Where records come from."""
+    forwarders: tuple[Forwarder, ...] = ()
+    """Where findings, incidents and events go."""
     incidents: Incidents = Incidents()
     rules: Rules = Rules()
     enrichment: Enrichment = Enrichment()

@@ -3,14 +3,16 @@
 Loads the built-in plugs, whose settings are part of it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, TypeAlias, Union
 
 from pydantic import Field
 
 from tocsin.settings.feeds import kind_names, section_of
+from tocsin.settings.forwarders import forwarder_kinds, forwarder_section
 from tocsin.settings.model import Settings
 from tocsin.settings.plugs import defined
+from tocsin.settings.section import Section
 
 Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
 Object: TypeAlias = "dict[str, Json]"
@@ -19,14 +21,12 @@ Object: TypeAlias = "dict[str, Json]"
 def json_schema() -> Object:
     """Return the JSON Schema of `tocsin.yaml`; editors complete and check by it.
 
-    Every built-in source and receiver is loaded for it; those of other packages are left out, so
-    that the same program gives the same schema.
+    Every built-in plug is loaded for it; those of other packages are left out, so that the same
+    program gives the same schema.
     """
-    kinds: Any = tuple(section_of(name) for name in kind_names(installed=False))
-    feed: Any = Annotated[Union[kinds], Field(discriminator="kind")]  # noqa: UP007 - built while running
-    meaning = Settings.model_fields["feeds"].description
-    feeds = (tuple[feed, ...], Field(default=(), description=meaning))
-    whole = defined("Settings", Settings, "", {"feeds": feeds})
+    feeds = _listed("feeds", map(section_of, kind_names(installed=False)))
+    others = _listed("forwarders", map(forwarder_section, forwarder_kinds(installed=False)))
+    whole = defined("Settings", Settings, "", {"feeds": feeds, "forwarders": others})
     schema: Object = whole.model_json_schema(mode="validation")
     # The data folder has a default that the schema cannot state: it depends on the environment.
     schema.pop("required", None)
@@ -35,6 +35,14 @@ def json_schema() -> Object:
         **schema,
         "title": "tocsin.yaml",
     }
+
+
+def _listed(name: str, sections: Iterable[type[Section]]) -> tuple[Any, Any]:
+    """Return annotation and field of a list whose entries are told apart by their `kind`."""
+    kinds: Any = tuple(sections)
+    entry: Any = Annotated[Union[kinds], Field(discriminator="kind")]  # noqa: UP007 - built while running
+    meaning = Settings.model_fields[name].description
+    return tuple[entry, ...], Field(default=(), description=meaning)
 
 
 def reference_markdown() -> str:

@@ -4,6 +4,8 @@ from tocsin.store.accounts import User
 from tocsin.store.audit import AuditRow, AuditState
 from tocsin.store.events import Bucket, Events, Field
 from tocsin.store.findings import RuleCount
+from tocsin.store.forwarding import ForwarderState
+from tocsin.store.forwarding import Key as ForwardKey
 from tocsin.store.incident_decisions import Decider, Decision
 from tocsin.store.incident_timeline import Moment
 from tocsin.store.incidents import Changed
@@ -32,6 +34,8 @@ __all__ = [
     "FeedState",
     "Field",
     "Figures",
+    "ForwardKey",
+    "ForwarderState",
     "HourVolume",
     "KeptSuppression",
     "KeyFile",

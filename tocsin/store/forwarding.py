@@ -17,8 +17,9 @@ from sqlalchemy import ColumnElement, Connection, delete, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from tocsin.errors import UsageError
+from tocsin.incidents import Incident
 from tocsin.ocsf import EVERYTHING
-from tocsin.store import language, scans
+from tocsin.store import audit, documents, language, scans
 from tocsin.store.database import Database, add_new
 from tocsin.store.lake import Lake
 from tocsin.store.moments import to_microseconds
@@ -30,6 +31,7 @@ from tocsin.store.tables import (
     FINDINGS,
     FORWARD_AGAIN,
     FORWARDERS,
+    INCIDENT_FINDINGS,
     INCIDENTS,
     SEGMENTS,
     TURNS,
@@ -37,6 +39,8 @@ from tocsin.store.tables import (
 
 MOST_TRIES = 5
 WINDOW_ROWS = 100_000
+NO_TURN = -1
+REPLAYED = "forwarder.replay"
 _FIRST_WAIT = timedelta(seconds=5)
 _SCAN_SECONDS = 60.0
 
@@ -58,7 +62,7 @@ class Standing:
 
     Attributes:
         change_seq: of the last change that was sent or did not concern it.
-        turn_id: of the last turn whose events were looked through.
+        turn_id: of the last turn whose events were looked through; -1 while it wants none.
     """
 
     change_seq: int
@@ -127,6 +131,35 @@ class Forwarding:
             _prune(connection)
             return frozenset(connection.execute(select(FORWARDERS.c.mark)).scalars())
 
+    def follow_events(self, name: str, *, is_wanted: bool) -> None:
+        """Begin with the events of coming turns, where none were wanted before; or stop."""
+        columns = FORWARDERS.c
+        mine = update(FORWARDERS).where(columns.name == name)
+        with self._database.write() as connection:
+            if is_wanted:
+                here = mine.where(columns.turn_id == NO_TURN)
+                connection.execute(here.values(turn_id=_last_turn(connection)))
+            else:
+                connection.execute(mine.values(turn_id=NO_TURN))
+
+    def incident(self, uid: str) -> Incident | None:
+        """Return an incident as it is, also one that was merged into another."""
+        with self._database.read() as connection:
+            query = select(INCIDENTS.c.body).where(INCIDENTS.c.uid == uid)
+            body = connection.execute(query).scalar_one_or_none()
+        return None if body is None else documents.incident(body)
+
+    def latest_findings(self, incident: str, at: datetime) -> list[str]:
+        """Return up to 20 findings of an incident that changed last, unless before `at`."""
+        mine = INCIDENT_FINDINGS.c.finding_uid == FINDINGS.c.uid
+        tied = INCIDENT_FINDINGS.c.incident_uid == incident
+        query = select(FINDINGS.c.uid, FINDINGS.c.updated_time).join(INCIDENT_FINDINGS, mine)
+        query = query.where(tied, FINDINGS.c.updated_time >= at)
+        with self._database.read() as connection:
+            newest = query.order_by(FINDINGS.c.updated_time.desc()).limit(20)
+            rows = connection.execute(newest).all()
+        return [row.uid for row in rows if row.updated_time == rows[0].updated_time]
+
     def mark(self, name: str) -> str:
         """Return the mark of a registered forwarder."""
         with self._database.read() as connection:
@@ -165,6 +198,8 @@ class Forwarding:
     def window(self, name: str) -> Window | None:
         """Return the turns whose events come next, about 100,000 rows; `None` where none wait."""
         after = self.standing(name).turn_id
+        if after == NO_TURN:
+            return None
         query = select(SEGMENTS.c.turn_id, func.sum(SEGMENTS.c.rows).label("n"))
         query = query.where(SEGMENTS.c.turn_id > after).group_by(SEGMENTS.c.turn_id)
         with self._database.read() as connection:
@@ -199,6 +234,15 @@ class Forwarding:
         scan = Scan(self._lake, segments, shapes, conditions, Span(), _SCAN_SECONDS)
         places = scan.newest(limit, behind)
         return scan.rows(places), places[-1] if len(places) == limit else None
+
+    @staticmethod
+    def check(query: str) -> None:
+        """Refuse a search that cannot be understood.
+
+        Raises:
+            UsageError: the text says where.
+        """
+        language.parse(query)
 
     def sent(
         self,
@@ -263,18 +307,28 @@ class Forwarding:
                 for row in rows
             )
 
-    def unpark(self, name: str, now: datetime) -> int:
+    def unpark(self, name: str, actor: str, now: datetime) -> int:
         """Let what is parked be sent again, with all its tries; return how much that is."""
         self._require(name)
         columns = FORWARD_AGAIN.c
         parked = update(FORWARD_AGAIN).where(columns.forwarder == name, columns.is_parked)
         with self._database.write() as connection:
-            return connection.execute(
+            count = connection.execute(
                 parked.values(tries=0, is_parked=False, due_time=now)
             ).rowcount
+            details = {"what": "parked", "records": count}
+            audit.record(connection, actor, REPLAYED, name, details, now=now)
+        return count
 
     def replay(
-        self, name: str, kinds: Collection[Kind], since: datetime, now: datetime, *, events: bool
+        self,
+        name: str,
+        kinds: Collection[Kind],
+        since: datetime,
+        actor: str,
+        now: datetime,
+        *,
+        events: bool,
     ) -> int:
         """Let findings and incidents that changed since then leave again; return how many.
 
@@ -282,6 +336,7 @@ class Forwarding:
             name: of the forwarder.
             kinds: of those that it sends.
             since: UTC.
+            actor: who asks; for the audit log.
             now: UTC.
             events: whether events of its search leave again too, from the first turn since then.
         """
@@ -301,8 +356,12 @@ class Forwarding:
                 first = select(func.max(TURNS.c.id)).where(TURNS.c.time < since)
                 turn = connection.execute(first).scalar_one() or 0
                 mine = FORWARDERS.c.name == name
+                follows = FORWARDERS.c.turn_id != NO_TURN
                 back = func.min(FORWARDERS.c.turn_id, turn)
-                connection.execute(update(FORWARDERS).where(mine).values(turn_id=back))
+                moved = update(FORWARDERS).where(mine, follows)
+                connection.execute(moved.values(turn_id=back))
+            details = {"since": since.isoformat(), "records": len(rows)}
+            audit.record(connection, actor, REPLAYED, name, details, now=now)
         return len(rows)
 
     def _require(self, name: str) -> None:

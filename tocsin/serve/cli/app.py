@@ -17,6 +17,7 @@ from tocsin.serve.cli import (
     content_commands,
     drill_commands,
     finding_commands,
+    forward_commands,
     incident_commands,
     intelligence_commands,
     offline_commands,
@@ -64,6 +65,7 @@ finding_commands.add_to(app)
 resource_commands.add_to(app)
 source_commands.add_to(app)
 intelligence_commands.add_to(app)
+forward_commands.add_to(app)
 suppression_commands.add_to(app)
 content_commands.add_to(app)
 drill_commands.add_to(app)

@@ -1,0 +1,1 @@
+"""Forwarders, one file each, found by name. They know nothing of each other."""

@@ -1,0 +1,97 @@
+"""`forward`: what leaves to other systems."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tocsin.serve.cli.options import (
+    ConfigOption,
+    DataOption,
+    OutputOption,
+    aware_now,
+    existing_store,
+    local_actor,
+    permission,
+    settings_for,
+    since_time,
+)
+from tocsin.serve.cli.output import Output, print_rows, say
+
+if TYPE_CHECKING:
+    from tocsin.run.forwarding_work import ListedForwarder
+
+app = typer.Typer(
+    help="Forwarding: findings, incidents and events to other systems.", no_args_is_help=True
+)
+
+_COLUMNS = ("name", "kind", "does", "sent", "last", "waiting", "again", "parked", "reason")
+
+NameArgument = Annotated[str, typer.Argument(help="The forwarder.")]
+
+
+def add_to(parent: typer.Typer) -> None:
+    """Add the commands of this file."""
+    parent.add_typer(app, name="forward")
+
+
+@app.command("list")
+@permission("read")
+def list_forwarders(
+    config: ConfigOption = None, data: DataOption = None, output: OutputOption = Output.TABLE
+) -> None:
+    """Show the forwarders: what was sent, what waits, what is refused and why."""
+    from tocsin.run import forwarding_work
+
+    with existing_store(config, data) as store:
+        found = forwarding_work.list_forwarders(settings_for(config, data), store)
+    if not found and output is Output.TABLE:
+        say("There is no forwarder; add one under `forwarders` in tocsin.yaml.")
+        return
+    print_rows([_row(each) for each in found], _COLUMNS, output, wide=("reason",))
+
+
+@app.command()
+@permission("admin")
+def test(name: NameArgument, config: ConfigOption = None) -> None:
+    """Send one test finding to the target of a forwarder, and say what becomes of it."""
+    from tocsin.run import forwarding_work
+
+    uid = forwarding_work.test(name, settings_for(config, None), aware_now())
+    say(f"The target took the finding {uid}.")
+
+
+@app.command()
+@permission("admin")
+def replay(
+    name: NameArgument,
+    since: Annotated[
+        str | None,
+        typer.Option("--since", help="Everything since 24h, 7d or a time; else what is parked."),
+    ] = None,
+    config: ConfigOption = None,
+    data: DataOption = None,
+) -> None:
+    """Let records leave once more: those that are parked, or all that changed since a time."""
+    from tocsin.run import forwarding_work
+
+    now = aware_now()
+    with existing_store(config, data) as store:
+        settings, moment = settings_for(config, data), since_time(since, now)
+        count = forwarding_work.replay(name, settings, store, moment, (local_actor(), now))
+    say(f"{count:,} records leave again while Tocsin runs.")
+
+
+def _row(each: "ListedForwarder") -> dict[str, object]:
+    state = each.state
+    last = state.sent_time
+    return {
+        "name": each.name,
+        "kind": each.kind,
+        "does": each.does,
+        "sent": state.sent,
+        "last": None if last is None else f"{last:%Y-%m-%d %H:%M} UTC",
+        "waiting": state.waiting,
+        "again": state.again,
+        "parked": state.parked,
+        "reason": state.problem or "; ".join(state.reasons),
+    }
