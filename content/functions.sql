@@ -40,17 +40,16 @@ CREATE MACRO is_private(value) AS
 
 -- The way of a connection as OCSF numbers it: 1 in, 2 out, 3 between machines of one's own, 0 unknown.
 CREATE MACRO direction_id(src, dst) AS
-  case when src is null or dst is null then 0
-  when is_private(src) and is_private(dst) then 3
-  when is_private(src) then 2 when is_private(dst) then 1 else 0 end;
+  coalesce(2 * cast(is_private(src) as integer) + cast(is_private(dst) as integer), 0);
 
 CREATE MACRO direction(src, dst) AS
-  case direction_id(src, dst) when 1 then 'Inbound' when 2 then 'Outbound' when 3 then 'Lateral' else 'Unknown' end;
+  list_extract(['Unknown', 'Inbound', 'Outbound', 'Lateral'], direction_id(src, dst) + 1);
 
--- The number of a protocol of IP by its name.
+-- The number of a protocol of IP by its name. Here and below the places of two lists stand for a CASE
+-- over a computed text, which DuckDB would compute again for each WHEN.
 CREATE MACRO protocol_num(value) AS
-  case lower(value) when 'icmp' then 1 when 'igmp' then 2 when 'tcp' then 6 when 'udp' then 17
-  when 'gre' then 47 when 'esp' then 50 when 'ipv6-icmp' then 58 when 'icmp6' then 58 when 'icmpv6' then 58 when 'sctp' then 132 end;
+  list_extract([1, 2, 6, 17, 47, 50, 58, 58, 58, 132],
+    list_position(['icmp', 'igmp', 'tcp', 'udp', 'gre', 'esp', 'ipv6-icmp', 'icmp6', 'icmpv6', 'sctp'], lower(value)));
 
 -- The name of a protocol of IP by its number.
 CREATE MACRO protocol_name(value) AS
@@ -63,9 +62,8 @@ CREATE MACRO ip_version(value) AS
 
 -- The code of a DNS answer by its name, as OCSF numbers it (RFC 6895).
 CREATE MACRO rcode_id(value) AS
-  case upper(value) when 'NOERROR' then 0 when 'FORMERR' then 1 when 'SERVFAIL' then 2 when 'NXDOMAIN' then 3
-  when 'NOTIMP' then 4 when 'REFUSED' then 5 when 'YXDOMAIN' then 6 when 'YXRRSET' then 7 when 'NXRRSET' then 8
-  when 'NOTAUTH' then 9 when 'NOTZONE' then 10 else 99 end;
+  coalesce(list_position(['NOERROR', 'FORMERR', 'SERVFAIL', 'NXDOMAIN', 'NOTIMP', 'REFUSED', 'YXDOMAIN',
+    'YXRRSET', 'NXRRSET', 'NOTAUTH', 'NOTZONE'], upper(value)) - 1, 99);
 
 -- The last part of a path in either style of writing it.
 CREATE MACRO file_name(value) AS nullif(regexp_extract(value, '([^/\\]*)[/\\]*$', 1), '');
@@ -133,12 +131,11 @@ CREATE MACRO pod_uid(namespace, pod) AS nullif(namespace, '') || '/' || nullif(p
 
 -- A tactic of ATT&CK by its name, in any style of writing it, as an element of `finding_info.attacks`.
 CREATE MACRO tactic_uid(value) AS
-  case replace(replace(lower(value), '_', ''), '-', '')
-  when 'reconnaissance' then 'TA0043' when 'resourcedevelopment' then 'TA0042' when 'initialaccess' then 'TA0001'
-  when 'execution' then 'TA0002' when 'persistence' then 'TA0003' when 'privilegeescalation' then 'TA0004'
-  when 'defenseevasion' then 'TA0005' when 'credentialaccess' then 'TA0006' when 'discovery' then 'TA0007'
-  when 'lateralmovement' then 'TA0008' when 'collection' then 'TA0009' when 'exfiltration' then 'TA0010'
-  when 'commandandcontrol' then 'TA0011' when 'impact' then 'TA0040' end;
+  list_extract(['TA0043', 'TA0042', 'TA0001', 'TA0002', 'TA0003', 'TA0004', 'TA0005', 'TA0006', 'TA0007', 'TA0008',
+    'TA0009', 'TA0010', 'TA0011', 'TA0040'],
+    list_position(['reconnaissance', 'resourcedevelopment', 'initialaccess', 'execution', 'persistence',
+    'privilegeescalation', 'defenseevasion', 'credentialaccess', 'discovery', 'lateralmovement', 'collection',
+    'exfiltration', 'commandandcontrol', 'impact'], replace(replace(lower(value), '_', ''), '-', '')));
 
 CREATE MACRO attack(tactic, technique) AS
   {tactic: {uid: tactic}, technique: {uid: nullif(split_part(technique, '.', 1), '')},

@@ -240,3 +240,29 @@ def test_what_cannot_work_is_refused_with_its_line(part, message):
         normalized(small(text))
 
     assert refusal.value.location.line == FOUND[: FOUND.index("finding:\n")].count("\n") + 1
+
+
+def test_each_tactic_and_technique_stands_once_in_the_order_of_the_attacks():
+    first = "tactic: {uid: 'TA0002'}, tactics: [{uid: 'TA0006'}, {uid: 'TA0002'}]"
+    second = "tactic: {uid: 'none'}, tactics: null"
+    third = "tactic: {uid: tactic}, tactics: [{uid: 'TA0001'}]"
+    listed = (
+        f"[{{{first}, sub_technique: {{uid: 'T1059.001'}}, technique: {{uid: 'T1059'}}}},"
+        f" {{{second}, sub_technique: {{uid: ''}}, technique: {{uid: technique}}}},"
+        f" {{{third}, sub_technique: {{uid: null}}, technique: {{uid: 'T1059'}}}}]"
+    )
+    old = "[{tactic: {uid: tactic}, technique: {uid: technique}}]"
+    mapping = small(FOUND.replace(f'"{old}"', f'"{listed}"'))
+
+    rows = found(mapping, {}, {"tactic": None, "technique": None})
+
+    assert rows[0]["tactics"] == ["execution", "credential-access", "initial-access"]
+    assert rows[0]["techniques"] == ["T1059.001", "T1552", "T1059"]
+    assert rows[1]["tactics"] == ["execution", "credential-access", "initial-access"]
+    assert rows[1]["techniques"] == ["T1059.001", "T1059"]
+
+
+def test_periods_before_1970_start_before_their_time(grouped):
+    row = found(grouped, {"seen": "1969-12-31T23:30:00Z", "begun": "1969-12-31T23:10:00Z"})[0]
+
+    assert row["period_start"] == datetime(1969, 12, 31, 23)

@@ -27,11 +27,16 @@ def inside(array: pa.Array, *names: str) -> pa.Array | None:
 
 def texts(array: pa.Array | None, count: int) -> list[str]:
     """Return `count` texts, empty for null and for all that is no text."""
+    return list(text_array(array, count).to_pylist())
+
+
+def text_array(array: pa.Array | None, count: int) -> pa.Array:
+    """Return `count` texts as a column, empty for null and for all that is no text."""
     if array is None or not (
         pa.types.is_string(array.type) or pa.types.is_large_string(array.type)
     ):
-        return [""] * count
-    return [text or "" for text in array.to_pylist()]
+        return pa.repeat(pa.scalar(""), count)
+    return pc.fill_null(array, "").cast(pa.string())
 
 
 def elements(array: pa.Array | None, count: int) -> tuple[list[int], pa.Array | None]:

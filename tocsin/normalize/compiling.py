@@ -8,11 +8,12 @@ Names of our own hold a space: no declared field meets them.
 import json
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Mapping as Map
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tocsin.errors import Location, MappingError
 from tocsin.normalize.definition import TYPES, ClassPart, Definition
 from tocsin.normalize.describing import RESOURCE
+from tocsin.normalize.documents import Documents
 from tocsin.normalize.enumerations import check_names
 from tocsin.normalize.expressions import (
     Expression,
@@ -23,12 +24,12 @@ from tocsin.normalize.expressions import (
     constant,
     parse,
 )
+from tocsin.normalize.leaves import CLASS_NUMBER, Leaf, chosen_by_class, refuse_overlaps, structs
 from tocsin.normalize.observables import check_observables
 from tocsin.normalize.reporting import ENTITIES, GROUP, WANTED
-from tocsin.normalize.targets import Target, resolve, sql_type
+from tocsin.normalize.targets import Target, resolve
 from tocsin.ocsf import classes
 
-CLASS_NUMBER = '"class number"'
 RECEIVED = "received_time"
 """What expressions call the time of receipt, for records that say only a part of their own."""
 ENUMERATED = ("class number", "activity text", "severity text", "status text")
@@ -76,28 +77,6 @@ def compile_mapping(definition: Definition, macros: frozenset[str]) -> Compiled:
     return _Compiler(definition, macros).compiled()
 
 
-@dataclass(frozen=True, slots=True)
-class _Leaf:
-    """One OCSF attribute: its value for every class and where single classes differ."""
-
-    target: Target
-    common: Expression | None
-    by_class: Map[int, Expression]
-
-    def sql(self) -> str:
-        common = self._cast(self.common) if self.common else "NULL"
-        if not self.by_class:
-            return common
-        whens = "".join(
-            f" WHEN {number} THEN {self._cast(value)}" for number, value in self.by_class.items()
-        )
-        return f"CASE {CLASS_NUMBER}{whens} ELSE {common} END"
-
-    def _cast(self, value: Expression) -> str:
-        kind = sql_type(self.target.attribute)
-        return f"TRY_CAST({value.sql} AS {kind})" if kind else value.sql
-
-
 class _Compiler:
     def __init__(self, definition: Definition, macros: frozenset[str]) -> None:
         self._definition = definition
@@ -105,9 +84,16 @@ class _Compiler:
         self._scope: dict[str, Structure | None] = {RECEIVED: None} | dict(definition.record)
         written = list(_all_written(definition))
         self._trees = dict(zip(map(id, written), parse(written), strict=True))
-        self._derived = {
-            name: self._derive(name, item) for name, item in definition.derived.items()
-        }
+        pairs = [(item, self._trees[id(item)]) for item in written]
+        self._documents = Documents(definition.record, definition.derived, pairs)
+        self._derived: dict[str, Expression] = {}
+        self._needs: dict[str, frozenset[str]] = {}
+        for document in self._documents.declared:
+            self._add_values(document)
+        for name, item in definition.derived.items():
+            self._derived[name] = self._derive(name, item)
+            self._needs[name] = self._derived[name].columns | self._documents.rewritten(item)[1]
+            self._add_values(name)
         self._classes = [self._class(part) for part in definition.classes]
 
     def compiled(self) -> Compiled:
@@ -131,8 +117,10 @@ class _Compiler:
 
     def _probes(self) -> Iterator[tuple[str, Location]]:
         layers = self._layers()
-        for group, layer in zip(_in_order(self._derived), layers, strict=False):
+        for group, layer in zip(_in_order(self._needs), layers, strict=False):
             for name in group:
+                if name not in self._definition.derived:
+                    continue
                 location = self._definition.derived[name].location
                 yield f"SELECT {self._derived[name].sql} FROM ({layer})", location
         for written in _all_written(self._definition):
@@ -141,7 +129,13 @@ class _Compiler:
 
     def _check(self, written: Written) -> Expression:
         scope: Scope = self._scope
-        return check(written, self._trees[id(written)], scope, self._macros)
+        checked = check(written, self._trees[id(written)], scope, self._macros)
+        return replace(checked, sql=f"({self._documents.rewritten(written)[0]}\n)")
+
+    def _add_values(self, document: str) -> None:
+        """Add the columns of what is read of a document, as if they were derived names."""
+        for name, expression, needed in self._documents.columns(document):
+            self._derived[name], self._needs[name] = expression, needed
 
     def _derive(self, name: str, written: Written) -> Expression:
         if not name.isidentifier() or name.lower() in map(str.lower, self._scope):
@@ -176,7 +170,7 @@ class _Compiler:
             'FROM (SELECT "row number", "received time", '
             f"from_json(\"raw text\", '{structure}') AS r FROM feed)"
         ]
-        for group in _in_order(self._derived):
+        for group in _in_order(self._needs):
             added = ", ".join(f'{self._derived[name].sql} AS "{name}"' for name in group)
             layers.append(f"SELECT *, {added} FROM ({layers[-1]})")
         return layers
@@ -216,7 +210,7 @@ class _Compiler:
         head = next((n for n in lengths if ".".join(parts[:n]) in self._scope), 1)
         return [".".join(parts[:head]), *parts[head:]]
 
-    def _final(self, layer: str, leaves: Map[str, _Leaf]) -> str:
+    def _final(self, layer: str, leaves: Map[str, Leaf]) -> str:
         uid = self._check(self._definition.uid)
         same = self._check(self._definition.same).sql if self._definition.same else "NULL"
         columns = [
@@ -234,7 +228,7 @@ class _Compiler:
             f'{self._named("status", classes.statuses())} AS "status text"',
             *self._findings(),
             *self._resource(),
-            *(f'{sql} AS "{name}"' for name, sql in _structs(leaves).items()),
+            *(f'{sql} AS "{name}"' for name, sql in structs(leaves).items()),
         ]
         return f"SELECT {', '.join(columns)} FROM ({layer})"
 
@@ -264,14 +258,14 @@ class _Compiler:
         yield f'CASE WHEN {when} THEN struct_pack({packed}) END AS "{RESOURCE}"'
 
     def _activity(self) -> str:
-        whens = ""
+        texts = []
         for number, part in enumerate(self._definition.classes):
             activity = self._check(part.activity)
             event_class = self._classes[number]
             what = f"activity of {event_class.name}"
             check_names(what, event_class.activities, activity, part.activity)
-            whens += f" WHEN {number} THEN {activity.sql}::VARCHAR"
-        return f"CASE {CLASS_NUMBER}{whens} END"
+            texts.append(f"{activity.sql}::VARCHAR")
+        return chosen_by_class(texts)
 
     def _named(self, name: str, choices: Map[int, str]) -> str:
         for part in self._definition.classes:
@@ -285,7 +279,7 @@ class _Compiler:
         check_names(name, choices, expression, written)
         return f"{expression.sql}::VARCHAR"
 
-    def _leaves(self) -> dict[str, _Leaf]:
+    def _leaves(self) -> dict[str, Leaf]:
         common = {
             path: self._leaf_value(path, written, self._classes)
             for path, written in self._definition.event.items()
@@ -300,12 +294,13 @@ class _Compiler:
         for path in [*common, *(path for path in special if path not in common)]:
             by_class = special.get(path, {})
             target = common[path][0] if path in common else next(iter(by_class.values()))[0]
-            leaves[path] = _Leaf(
+            leaves[path] = Leaf(
+                len(self._classes),
                 target,
                 common[path][1] if path in common else None,
                 {number: value for number, (_, value) in by_class.items()},
             )
-        _refuse_overlaps(leaves)
+        refuse_overlaps(leaves)
         return leaves
 
     def _leaf_value(
@@ -316,7 +311,7 @@ class _Compiler:
             raise MappingError(f"{path!r} is set by Tocsin itself", written.location)
         return resolve(path, among, written.location), self._check(written)
 
-    def _metadata(self) -> dict[str, _Leaf]:
+    def _metadata(self) -> dict[str, Leaf]:
         """Return the leaves of `metadata` that every event has."""
         uid = self._definition.uid
         texts = {
@@ -328,7 +323,8 @@ class _Compiler:
             profiles = ", ".join(map(_text, self._definition.profiles))
             texts["metadata.profiles"] = f"[{profiles}]"
         leaves = {
-            path: _Leaf(
+            path: Leaf(
+                len(self._classes),
                 resolve(path, self._classes, uid.location),
                 constant(sql),
                 {},
@@ -336,10 +332,11 @@ class _Compiler:
             for path, sql in texts.items()
         }
         origin = "metadata.original_event_uid"
-        leaves[origin] = _Leaf(resolve(origin, self._classes, uid.location), self._check(uid), {})
+        target = resolve(origin, self._classes, uid.location)
+        leaves[origin] = Leaf(len(self._classes), target, self._check(uid), {})
         return leaves
 
-    def _inputs(self, leaf: _Leaf) -> frozenset[str]:
+    def _inputs(self, leaf: Leaf) -> frozenset[str]:
         """Return the native paths behind a leaf, through derived names and the choice of class."""
         values = [*leaf.by_class.values(), *([leaf.common] if leaf.common else [])]
         columns = {column for value in values for column in value.columns}
@@ -382,46 +379,17 @@ def _json_structure(structure: Structure) -> object:
     return [_json_structure(structure[0])]
 
 
-def _in_order(derived: Map[str, Expression]) -> list[list[str]]:
+def _in_order(needs: Map[str, frozenset[str]]) -> list[list[str]]:
     """Group derived names so that each group needs only the ones before it."""
     groups: list[list[str]] = []
     level: dict[str, int] = {}
-    for name, expression in derived.items():
-        used = [level[c.split(".")[0]] for c in expression.columns if c.split(".")[0] in level]
+    for name, needed in needs.items():
+        used = [level[c.split(".")[0]] for c in needed if c.split(".")[0] in level]
         level[name] = max(used, default=-1) + 1
         while len(groups) <= level[name]:
             groups.append([])
         groups[level[name]].append(name)
     return groups
-
-
-def _refuse_overlaps(leaves: Map[str, _Leaf]) -> None:
-    for path, leaf in leaves.items():
-        parts = path.split(".")
-        for length in range(1, len(parts)):
-            whole = ".".join(parts[:length])
-            if whole in leaves:
-                message = f"{path!r} lies inside {whole!r}, which is given as a whole"
-                raise MappingError(message, leaf.target.location)
-
-
-def _structs(leaves: Map[str, _Leaf]) -> dict[str, str]:
-    """Return the SQL of each top-level attribute, its leaves packed into structs."""
-    tree: dict[str, object] = {}
-    for path, leaf in leaves.items():
-        *parents, name = path.split(".")
-        inside = tree
-        for parent in parents:
-            inside = inside.setdefault(parent, {})  # type: ignore[assignment] # filled below only
-        inside[name] = leaf.sql()
-    return {name: _packed(value) for name, value in tree.items()}
-
-
-def _packed(value: object) -> str:
-    if not isinstance(value, dict):
-        return str(value)
-    inner = ", ".join(f'"{name}" := {_packed(child)}' for name, child in value.items())
-    return f"struct_pack({inner})"
 
 
 def _text(value: str) -> str:

@@ -167,7 +167,7 @@ class _Checker:
         elif kind == "LAMBDA":
             bound = self._bind(node, bound)
         inner = {"expr": node["expr"]} if kind == "LAMBDA" else node
-        for child in _children(inner):
+        for child in children(inner):
             self.visit(child, bound)
 
     def _column(self, node: Node, bound: frozenset[str]) -> None:
@@ -199,12 +199,9 @@ class _Checker:
             raise self._error(f"casts to {node.get('type_name')} are not allowed in a mapping")
 
     def _bind(self, node: Node, bound: frozenset[str]) -> frozenset[str]:
-        parameters = msgspec.convert(node["lhs"], Node)
         if node.get("syntax_type") == "SINGLE_ARROW":
             raise self._error("`->` is not allowed; use `->>` for JSON and `lambda x: …` for lists")
-        # The parameters are either one name or row(name, name).
-        names = [parameters] if parameters["class"] == "COLUMN_REF" else list(_children(parameters))
-        return bound | {_names(name)[0] for name in names}
+        return bound | parameters(node)
 
     def _error(self, message: str) -> MappingError:
         return MappingError(message, self._location)
@@ -216,7 +213,14 @@ def _unknown_field(path: str, scope: Scope) -> str:
     return f"unknown field {path!r}{hint}"
 
 
-def _children(node: Node) -> Iterator[Node]:
+def parameters(node: Node) -> frozenset[str]:
+    """Return the names that a lambda binds: it has either one name or row(name, name)."""
+    written = msgspec.convert(node["lhs"], Node)
+    names = [written] if written["class"] == "COLUMN_REF" else list(children(written))
+    return frozenset(_names(name)[0] for name in names)
+
+
+def children(node: Node) -> Iterator[Node]:
     """Yield every expression directly below `node`, wherever the tree keeps it."""
     stack: list[object] = list(node.values())
     while stack:
@@ -240,15 +244,15 @@ def _results(node: Node) -> tuple[list[str], bool]:
         literal = msgspec.convert(node["literal"], dict[str, str])
         is_null = literal["kind"] == "NULL_LITERAL"
         return ([] if is_null else [literal["text"]]), False
-    branches = _branches(node)
-    if branches is None:
+    alternatives = branches(node)
+    if alternatives is None:
         return [], True
-    found = [_results(branch) for branch in branches]
+    found = [_results(branch) for branch in alternatives]
     results = [text for texts, _ in found for text in texts]
     return results, any(is_computed for _, is_computed in found)
 
 
-def _branches(node: Node) -> list[Node] | None:
+def branches(node: Node) -> list[Node] | None:
     """Return the expressions of which `node` yields one; `None` when it computes its value."""
     if node["class"] == "CASE":
         checks = msgspec.convert(node["case_checks"], list[dict[str, Node]])

@@ -9,16 +9,17 @@ All of it works on columns: an object of Python for each event would cost more t
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
+from functools import cache
 from itertools import accumulate
 
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tocsin.normalize.columns import elements, inside, leaf, texts
+from tocsin.normalize.attacks import attacks
+from tocsin.normalize.columns import elements, inside, leaf, text_array, texts
 from tocsin.ocsf import identifiers, schemas
-from tocsin.ocsf.findings import TACTIC_UIDS
 
 ENTITIES = "finding entities"
 GROUP = "finding group"
@@ -32,11 +33,11 @@ FINDING = "Finding"
 _FINDINGS_CATEGORY = 2
 # What tells of something that happened. A vulnerability or a failed check is how things are: it
 # joins the incidents of its entity, and opens none.
-_HAPPENED = frozenset({2001, 2004, 2005, 2006})
+_HAPPENED = pa.array([2001, 2004, 2005, 2006], pa.int32())
 _READ = ("event_uid", "time", "class_uid", "severity_id", "finding_info", "count", "is_alert")
-_SHORT_NAMES = {uid: name for name, uid in TACTIC_UIDS.items()}
-_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 (the lake keeps UTC without zone)
+_MICROSECOND = timedelta(microseconds=1)
 _MOST_ENTITIES = 50
+_encode = msgspec.json.Encoder().encode
 _MAX_NAME = 1_000
 _MAX_TEXT = 10_000
 
@@ -77,75 +78,108 @@ def reported(reporting: Reporting, events: pa.Table, rows: pa.Table) -> pa.Table
     for name in (ENTITIES, GROUP):
         told = told.append_column(name, rows.column(name))
     told = told.filter(wanted)
-    named = pa.array(list(map(bool, _texts(told, "finding_info.uid"))), pa.bool_())
-    return _findings(reporting, told.filter(named))
+    return _findings(reporting, told.filter(pc.not_equal(_text(told, "finding_info.uid"), "")))
 
 
 def _findings(reporting: Reporting, told: pa.Table) -> pa.Table:
     """Return the findings of events that all are some."""
     count, source = told.num_rows, reporting.source
-    accounts = _texts(told, "cloud.account.uid")
+    accounts = _text(told, "cloud.account.uid")
     first, last = _times(told)
-    starts = _starts(last.to_pylist(), reporting.period)
-    columns = _weight(told) | _words(told, source) | _attacks(told)
+    starts = _starts(last, reporting.period)
+    columns = _weight(told) | _words(told, source)
+    columns |= attacks(leaf(told, "finding_info.attacks"), count)
     keys = _keys(told)
-    shown = [start.isoformat() if reporting.period else "" for start in starts]
-    parts = zip(accounts, keys, shown, strict=True)
-    columns["uid"] = [identifiers.derive("fnd", source, *part) for part in parts]
+    columns["uid"] = _uids(source, accounts, keys, starts)
     columns |= {"dedup_key": keys, "first_time": first, "last_time": last}
-    columns["period_start"] = starts if reporting.period else first
-    columns["rule_type"] = [ALERT if reporting.period else FINDING] * count
-    columns |= {"source": [source] * count, "account": [account or None for account in accounts]}
-    entities = _entities(told, accounts, source)
+    columns["period_start"] = first if starts is None else starts
+    kind = ALERT if reporting.period else FINDING
+    columns |= {"rule_type": _repeated(kind, count), "source": _repeated(source, count)}
+    columns["account"] = _filled(accounts)
+    entities = _entities(told, accounts.to_pylist(), source)
     columns["entity"] = _packed([found[0] for found in entities])
     columns["links"] = _lists([found[1:] for found in entities])
     return pa.table([columns[field.name] for field in schemas.FINDINGS], schema=schemas.FINDINGS)
 
 
-def _weight(told: pa.Table) -> dict[str, object]:
+def _weight(told: pa.Table) -> dict[str, pa.Array]:
     """Return the columns that say what kind of finding it is and how much it weighs."""
-    kinds = told.column("class_uid").to_pylist()
-    alerts = zip(kinds, _values(told, "is_alert"), strict=True)
+    number = told.num_rows
+    happened = pc.is_in(told.column("class_uid"), value_set=_HAPPENED)
+    flag, count = leaf(told, "is_alert"), leaf(told, "count")
+    if flag is None or not pa.types.is_boolean(flag.type):
+        flag = pa.nulls(number, pa.bool_())
+    if count is None or not pa.types.is_integer(count.type):
+        count = pa.nulls(number, pa.int64())
+    offsets = pa.arange(0, number + 1).cast(pa.int32())
     return {
         "class_uid": told.column("class_uid"),
         "severity_id": told.column("severity_id"),
-        "is_alert": [kind in _HAPPENED and flag is not False for kind, flag in alerts],
-        "match_count": list(map(_count, _values(told, "count"))),
-        "event_uids": [[uid] for uid in told.column("event_uid").to_pylist()],
+        "is_alert": pc.and_(happened, pc.fill_null(flag, True)),
+        "match_count": pc.max_element_wise(count.cast(pa.int64()), 1, skip_nulls=True),
+        "event_uids": pa.ListArray.from_arrays(offsets, told.column("event_uid").combine_chunks()),
     }
 
 
-def _words(told: pa.Table, source: str) -> dict[str, object]:
+def _words(told: pa.Table, source: str) -> dict[str, pa.Array]:
     """Return the columns that people read."""
-    native = _texts(told, "finding_info.uid")
-    ids = _texts(told, "finding_info.analytic.uid")
-    names = _texts(told, "finding_info.analytic.name")
-    own = zip(_texts(told, "finding_info.title"), names, native, strict=True)
-    titles = [(title or name or uid)[:_MAX_NAME] for title, name, uid in own]
-    rules = zip(ids, names, strict=True)
+    native = _text(told, "finding_info.uid")
+    name = _filled(_text(told, "finding_info.analytic.name"))
+    own = pc.coalesce(_filled(_text(told, "finding_info.title")), name, native)
+    titles = _cut(own, _MAX_NAME)
+    rule = pc.coalesce(_filled(_text(told, "finding_info.analytic.uid")), name, "finding")
+    urls = _text(told, "finding_info.src_url").to_pylist()
     return {
-        "rule_uid": [f"{source}:{uid or name or 'finding'}"[:_MAX_NAME] for uid, name in rules],
-        "rule_title": [
-            name[:_MAX_NAME] or title for name, title in zip(names, titles, strict=True)
-        ],
+        "rule_uid": _cut(pc.binary_join_element_wise(source, rule, ":"), _MAX_NAME),
+        "rule_title": pc.coalesce(_cut(name, _MAX_NAME), titles),
         "title": titles,
-        "description": [text[:_MAX_TEXT] for text in _texts(told, "finding_info.desc")],
-        "context": list(map(_context, native, _texts(told, "finding_info.src_url"))),
+        "description": _cut(_text(told, "finding_info.desc"), _MAX_TEXT),
+        "context": pa.array(map(_context, native.to_pylist(), urls), pa.string()),
     }
 
 
-def _texts(told: pa.Table, path: str) -> list[str]:
-    return texts(leaf(told, path), told.num_rows)
+def _text(told: pa.Table, path: str) -> pa.Array:
+    """Return the texts at a path, empty where there is none."""
+    return text_array(leaf(told, path), told.num_rows)
 
 
-def _values(told: pa.Table, path: str) -> list[object]:
-    found = leaf(told, path)
-    return [None] * told.num_rows if found is None else found.to_pylist()
+def _filled(array: pa.Array) -> pa.Array:
+    """Return null for empty texts."""
+    return pc.if_else(pc.equal(array, ""), None, array)
 
 
-def _keys(told: pa.Table) -> list[str]:
-    pairs = zip(_texts(told, GROUP), _texts(told, "finding_info.uid"), strict=True)
-    return [_key(group or native) for group, native in pairs]
+def _cut(array: pa.Array, length: int) -> pa.Array:
+    """Return the first `length` characters of each text."""
+    longest = pc.max(pc.binary_length(array)).as_py() or 0
+    return array if longest <= length else pc.utf8_slice_codeunits(array, 0, length)
+
+
+def _repeated(text: str, count: int) -> pa.Array:
+    return pa.repeat(pa.scalar(text), count)
+
+
+def _keys(told: pa.Table) -> pa.Array:
+    keys = pc.coalesce(_filled(_text(told, GROUP)), _text(told, "finding_info.uid"))
+    longest = pc.max(pc.binary_length(keys)).as_py() or 0
+    return keys if longest <= _MAX_NAME else pa.array(map(_key, keys.to_pylist()), pa.string())
+
+
+def _uids(source: str, accounts: pa.Array, keys: pa.Array, starts: pa.Array | None) -> pa.Array:
+    """Return the identifier of each finding; records of the same one share it."""
+
+    @cache
+    def derived(account: str, key: str, start: str) -> str:
+        return identifiers.derive("fnd", source, account, key, start)
+
+    shown = [""] * len(keys) if starts is None else _shown(starts)
+    parts = (accounts.to_pylist(), keys.to_pylist(), shown)
+    return pa.array(map(derived, *parts), pa.string())
+
+
+def _shown(starts: pa.Array) -> list[str]:
+    encoded = starts.dictionary_encode()
+    texts = [start.isoformat() for start in encoded.dictionary.to_pylist()]
+    return [texts[index] for index in encoded.indices.to_pylist()]
 
 
 def _entities(told: pa.Table, accounts: Sequence[str], source: str) -> list[list[Entity]]:
@@ -200,10 +234,14 @@ def _times(told: pa.Table) -> tuple[pa.Array, pa.Array]:
     return pc.min_element_wise(pc.coalesce(first, last), last), last
 
 
-def _starts(times: Sequence[datetime], period: timedelta | None) -> list[datetime]:
+def _starts(times: pa.Array, period: timedelta | None) -> pa.Array | None:
+    """Return the start of the period, counted from 1970, that each time lies in."""
     if period is None:
-        return [_EPOCH] * len(times)
-    return [_EPOCH + ((time - _EPOCH) // period) * period for time in times]
+        return None
+    length, since = period // _MICROSECOND, times.cast(pa.int64())
+    past = pc.subtract(since, pc.multiply(pc.divide(since, length), length))
+    past = pc.if_else(pc.less(past, 0), pc.add(past, length), past)
+    return pc.subtract(since, past).cast(times.type)
 
 
 def _key(text: str) -> str:
@@ -212,43 +250,7 @@ def _key(text: str) -> str:
     return f"{text[:_MAX_NAME]}…{identifiers.content_hash(text.encode('utf-8', 'replace'))}"
 
 
-def _count(value: object) -> int:
-    return value if isinstance(value, int) and value > 0 else 1
-
-
-def _attacks(told: pa.Table) -> dict[str, object]:
-    """Return the columns of tactics and techniques, each of a finding once."""
-    counts, flat = elements(leaf(told, "finding_info.attacks"), told.num_rows)
-    tactics: list[list[str]] = [[] for _ in counts]
-    techniques: list[list[str]] = [[] for _ in counts]
-    if flat is not None:
-        owners = [index for index, count in enumerate(counts) for _ in range(count)]
-        for owner, uids in zip(owners, _tactics(flat), strict=True):
-            tactics[owner] += [_SHORT_NAMES[uid] for uid in uids if uid in _SHORT_NAMES]
-        for owner, uid in zip(owners, _techniques(flat), strict=True):
-            techniques[owner] += [uid] * bool(uid)
-    return {
-        "tactics": [list(dict.fromkeys(found)) for found in tactics],
-        "techniques": [list(dict.fromkeys(found)) for found in techniques],
-    }
-
-
-def _tactics(attacks: pa.Array) -> Iterator[list[str]]:
-    """Yield the uids of the one tactic and of the several of each attack."""
-    count = len(attacks)
-    more, flat = elements(inside(attacks, "tactics"), count)
-    uids = iter(texts(inside(flat, "uid") if flat is not None else None, sum(more)))
-    for uid, size in zip(texts(inside(attacks, "tactic", "uid"), count), more, strict=True):
-        yield [uid, *(next(uids) for _ in range(size))]
-
-
-def _techniques(attacks: pa.Array) -> Iterator[str]:
-    fine = texts(inside(attacks, "sub_technique", "uid"), len(attacks))
-    coarse = texts(inside(attacks, "technique", "uid"), len(attacks))
-    yield from (narrow or wide for narrow, wide in zip(fine, coarse, strict=True))
-
-
 def _context(native: str, url: str) -> str:
     """Return what leads back to the source: its own identifier and page."""
     said = {"reported_uid": native} | ({"reported_url": url} if url else {})
-    return msgspec.json.encode(said).decode()
+    return _encode(said).decode()
