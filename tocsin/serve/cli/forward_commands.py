@@ -18,7 +18,7 @@ from tocsin.serve.cli.options import (
 from tocsin.serve.cli.output import Output, print_rows, say
 
 if TYPE_CHECKING:
-    from tocsin.run.forwarding_work import ListedForwarder
+    from tocsin.run import forwarding_work
 
 app = typer.Typer(
     help="Forwarding: findings, incidents and events to other systems.", no_args_is_help=True
@@ -81,7 +81,7 @@ def replay(
     say(f"{count:,} records leave again while Tocsin runs.")
 
 
-def _row(each: "ListedForwarder") -> dict[str, object]:
+def _row(each: "forwarding_work.ListedForwarder") -> dict[str, object]:
     state = each.state
     last = state.sent_time
     return {
