@@ -23,6 +23,7 @@ from tocsin.run.forwarding import ForwardWork, works
 from tocsin.run.health import Health
 from tocsin.run.memory import keep_small
 from tocsin.run.metrics import Meter, Metric, feed_counts, feed_gauges, forwarder_samples
+from tocsin.run.notifying import Notifying, notifying
 from tocsin.run.queue import TurnQueue
 from tocsin.run.reloading import Reloader, Reread
 from tocsin.run.remembering import Learning, learning
@@ -58,6 +59,7 @@ class Running:
         settings: as loaded.
         store: open for as long as this runs.
         reloader: the rules in force, replaced whenever their files change.
+        notifying: what tells people of incidents.
         is_demo: whether the demo's sources run, and no others.
         receiving: what others push to, also by sockets of its own.
         forwarding: the work of each forwarder.
@@ -76,6 +78,7 @@ class Running:
     upkeep: Upkeep
     intelligence: IntelligenceWatch
     receivers: "Listener | None"
+    notifying: Notifying
     receiving: Sequence[Receiver] = ()
     forwarding: tuple[ForwardWork, ...] = ()
     log_file: Path | None = None
@@ -136,6 +139,7 @@ class Running:
         is_ready = turning and is_fresh and not self.turner.problem
         more = (
             *forwarding_work.problems(self.store),
+            *self.notifying.problems(),
             *self.upkeep.problems(),
             *self.reloader.problems(),
             *self.intelligence.problems(),
@@ -203,6 +207,7 @@ class Running:
         work += [(f"forward-{each.name}", each.run) for each in self.forwarding]
         return [
             *work,
+            *self.notifying.work(),
             ("upkeep", self.upkeep.run),
             ("rules", self.reloader.run),
             ("intelligence", self.intelligence.run),
@@ -265,6 +270,7 @@ def _assemble(settings: Settings, store: Store, demo: bool, reread: Reread | Non
             settings, store, lambda: reloader.current.tools, stopping, utc_now
         ),
         receivers=_receivers(settings, receiving, queue, meter),
+        notifying=notifying(settings, store, stopping, utc_now, is_silent=demo),
         receiving=receiving,
     )
     if not demo:

@@ -26,6 +26,7 @@ def cross_problems(tree: YamlValue) -> Iterator[tuple[Keys, str]]:
     forwarders = _part(tree, "forwarders")
     named = list(enumerate(forwarders)) if isinstance(forwarders, list) else []
     yield from _double_names(named, "forwarder")
+    yield from _routes(tree)
     for number, feed in listed:
         if _part(feed, "kind") == "s3":
             yield from _role_of_external_id(number, feed)
@@ -78,6 +79,23 @@ def _shared_port(tree: YamlValue) -> Iterator[tuple[Keys, str]]:
 def _port(section: YamlValue, default: int) -> str:
     written = _part(section, "port")
     return str(default if written is None else written)
+
+
+def _routes(tree: YamlValue) -> Iterator[tuple[Keys, str]]:
+    """Routes name notifiers that are there, and no two of either have one name."""
+    known: dict[str, list[YamlValue]] = {}
+    for section in ("notifiers", "routes"):
+        found = _part(tree, section)
+        known[section] = found if isinstance(found, list) else []
+        for number, name in enumerate(names := [_part(one, "name") for one in known[section]]):
+            if isinstance(name, str) and name in names[:number]:
+                yield (section, number, "name"), f"{shown(name)} is there twice; rename one"
+    names = [_part(one, "name") for one in known["notifiers"]]
+    for number, route in enumerate(known["routes"]):
+        wanted = _part(route, "notifiers")
+        for name in wanted if isinstance(wanted, list) else []:
+            if name not in names:
+                yield ("routes", number, "notifiers"), f"no notifier is called {shown(name)}"
 
 
 def _double_names(

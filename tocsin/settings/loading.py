@@ -28,6 +28,7 @@ from tocsin.settings.forwarders import (
     forwarder_section,
 )
 from tocsin.settings.model import Settings
+from tocsin.settings.notifiers import check_notifier, notifier_kinds, notifier_section
 from tocsin.settings.section import Section
 from tocsin.values import FromEnvironment, Override, Surroundings, shown
 
@@ -116,6 +117,7 @@ def _check_forwarder(forwarder: Forwarder) -> None:
 _PLUGGED = (
     _Plugged("feeds", kind_names, section_of, _check_feed),
     _Plugged("forwarders", forwarder_kinds, forwarder_section, _check_forwarder),
+    _Plugged("notifiers", notifier_kinds, notifier_section, check_notifier),
 )
 
 

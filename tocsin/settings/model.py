@@ -7,6 +7,7 @@ from pydantic import Field, StringConstraints, WithJsonSchema
 from tocsin.settings.feeds import Feed
 from tocsin.settings.forwarders import Forwarder
 from tocsin.settings.knowledge import Enrichment, Intelligence
+from tocsin.settings.notifiers import Notifier, Route
 from tocsin.settings.section import Section
 from tocsin.values import (
     SEVERITY_IDS,
@@ -229,6 +230,11 @@ class Settings(Section):
     """Where records come from."""
     forwarders: tuple[Forwarder, ...] = ()
     """Where findings, incidents and events go."""
+    notifiers: tuple[Notifier, ...] = ()
+    """How people are told of incidents."""
+    routes: tuple[Route, ...] = ()
+    """Which notifiers tell of which incidents; without any, all tell of those that are high or
+    worse."""
     incidents: Incidents = Incidents()
     rules: Rules = Rules()
     enrichment: Enrichment = Enrichment()

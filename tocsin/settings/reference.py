@@ -11,6 +11,7 @@ from pydantic import Field
 from tocsin.settings.feeds import kind_names, section_of
 from tocsin.settings.forwarders import forwarder_kinds, forwarder_section
 from tocsin.settings.model import Settings
+from tocsin.settings.notifiers import notifier_kinds, notifier_section
 from tocsin.settings.plugs import defined
 from tocsin.settings.section import Section
 
@@ -26,7 +27,9 @@ def json_schema() -> Object:
     """
     feeds = _listed("feeds", map(section_of, kind_names(installed=False)))
     others = _listed("forwarders", map(forwarder_section, forwarder_kinds(installed=False)))
-    whole = defined("Settings", Settings, "", {"feeds": feeds, "forwarders": others})
+    told = _listed("notifiers", map(notifier_section, notifier_kinds(installed=False)))
+    lists = {"feeds": feeds, "forwarders": others, "notifiers": told}
+    whole = defined("Settings", Settings, "", lists)
     schema: Object = whole.model_json_schema(mode="validation")
     # The data folder has a default that the schema cannot state: it depends on the environment.
     schema.pop("required", None)

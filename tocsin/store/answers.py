@@ -11,6 +11,7 @@ from tocsin.store.incident_timeline import Moment
 from tocsin.store.incidents import Changed
 from tocsin.store.indicators import FeedState, Search
 from tocsin.store.once import Once
+from tocsin.store.outbox import Outgoing
 from tocsin.store.questions import Damage, Figures
 from tocsin.store.rejects import Replay
 from tocsin.store.rhythms import HourVolume
@@ -41,6 +42,7 @@ __all__ = [
     "KeyFile",
     "Moment",
     "Once",
+    "Outgoing",
     "Replay",
     "RuleCount",
     "RuleNoise",

@@ -20,6 +20,7 @@ from tocsin.serve.cli import (
     forward_commands,
     incident_commands,
     intelligence_commands,
+    notify_commands,
     offline_commands,
     resource_commands,
     source_commands,
@@ -65,6 +66,7 @@ finding_commands.add_to(app)
 resource_commands.add_to(app)
 source_commands.add_to(app)
 intelligence_commands.add_to(app)
+notify_commands.add_to(app)
 forward_commands.add_to(app)
 suppression_commands.add_to(app)
 content_commands.add_to(app)
