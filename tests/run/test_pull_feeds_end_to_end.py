@@ -184,6 +184,12 @@ def gcs(servers: ExitStack, cloud: Cloud) -> Way:
     )
 
 
+def activity(number: int) -> bytes:
+    """Return an operation of its own: one is known by what it correlates and by its time."""
+    more = {"correlationId": f"0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f{number}"}
+    return text("azure.activity", number, time=moment(number), **more)
+
+
 def azure_blob(servers: ExitStack, cloud: Cloud) -> Way:
     room = Path(servers.enter_context(TemporaryDirectory()))
     account = servers.enter_context(azurite.serving(room))
@@ -192,7 +198,7 @@ def azure_blob(servers: ExitStack, cloud: Cloud) -> Way:
     name = hour()
     return Way(
         {"source": "azure.activity", "url": account},
-        lambda number: append(client, name, text("azure.activity", number) + b"\r\n"),
+        lambda number: append(client, name, activity(number) + b"\r\n"),
     )
 
 
