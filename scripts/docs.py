@@ -30,8 +30,7 @@ DOCS = ROOT / "docs"
 
 ROOMS = (
     *("ocsf", "conditions", "redact", "normalize", "enrich", "intelligence", "detect", "posture"),
-    *("incidents", "respond"),
-    *("collect", "store", "act", "isolate", "run", "serve", "settings"),
+    *("incidents", "respond", "collect", "store", "act", "isolate", "run", "serve", "settings"),
 )
 PLUGS = {
     "source": ("tocsin.collect.sources", "tocsin.collect.contracts", "Source"),

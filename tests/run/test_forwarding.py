@@ -8,14 +8,12 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from tests.collect.counter import Counter, feed, listening
-from tests.run.crank import stopped_trail, stored
-from tests.run.test_embedded import until
 from tests.store.tables import NOON, event, finding, match, store_events, uid
 from tocsin.act import Record, RecordsRefused
 from tocsin.collect.hec import SplunkHecFeed
@@ -23,7 +21,7 @@ from tocsin.collect.receivers.splunk_hec import SplunkHec, SplunkHecSettings
 from tocsin.errors import ActionError, SettingsError
 from tocsin.incidents import Change
 from tocsin.ocsf import EVERYTHING
-from tocsin.run import forwarding_work, start
+from tocsin.run import forwarding_work
 from tocsin.run.forwarding import ForwardWork, works
 from tocsin.settings import Settings, load
 from tocsin.store import FindingFilter, IncidentFilter, Store
@@ -312,90 +310,6 @@ def forwarding_process(folder: Path, how: str) -> int:
         arguments, env={"SIEM_TOKEN": TOKEN, "PATH": ""}, cwd=Path.cwd(), timeout=60, check=False
     )
     return done.returncode
-
-
-RECEIVING = """\
-data: received
-log_level: error
-web: {port: 0}
-receivers: {port: 0}
-feeds:
-  - kind: splunk_hec
-    name: first
-    source: ocsf.finding
-    token: {env: SIEM_TOKEN}
-    sourcetypes: ["tocsin:finding"]
-"""
-SENDING = """\
-data: sent
-log_level: error
-web: {port: 0}
-receivers: {port: 0}
-feeds:
-  - {kind: json_lines, name: pushed, source: aws.cloudtrail, token: {env: SIEM_TOKEN}}
-forwarders:
-  - kind: splunk_hec
-    name: second
-    url: URL
-    token: {env: SIEM_TOKEN}
-    allow_private: [127.0.0.0/8]
-    incidents: false
-"""
-
-
-def settings_of(folder: Path, name: str, text: str) -> Settings:
-    (folder / name).write_text(text)
-    return load(folder / name, {"SIEM_TOKEN": TOKEN})
-
-
-def push(url: str, *records: object) -> None:
-    import httpx
-
-    body = b"".join(json.dumps(record).encode() + b"\n" for record in records)
-    headers = {"Authorization": f"Bearer {TOKEN}"}
-    with httpx.Client(base_url=url, timeout=30, trust_env=False, headers=headers) as web:
-        assert web.post("/ingest/pushed", content=body).status_code == 200
-
-
-def test_a_second_tocsin_gets_each_finding_with_its_identifier(tmp_path):
-    now = datetime.now(UTC).replace(microsecond=0)
-    receiving = settings_of(tmp_path, "receiving.yaml", RECEIVING)
-    with start(receiving) as second:
-        text = SENDING.replace("URL", str(second.receiver_address()))
-        with start(settings_of(tmp_path, "sending.yaml", text)) as first:
-            trails = [{"requestParameters": {"name": f"trail-{n}"}} for n in range(3)]
-            push(
-                str(first.receiver_address()),
-                *(
-                    stopped_trail(at=now) | each | {"eventID": f"e{n}"}
-                    for n, each in enumerate(trails)
-                ),
-            )
-            made = stored(first.store).findings
-            until(lambda: first.store.forwarding.states()[0].sent >= len(made))
-            metrics = {metric.name: metric.value for metric in first.metrics()}
-        events = second.store.events.search("", EVERYTHING, limit=100).rows.to_pylist()
-
-    told = [json.loads(row["raw_data"])["metadata"]["uid"] for row in events]
-    assert len(made) >= 3
-    assert sorted(set(told)) == sorted({row["uid"] for row in made})
-    assert len(told) == len(set(told))
-    assert metrics["tocsin_forwarded_records_total"] == len(made)
-
-
-def test_a_target_that_is_this_tocsin_gets_nothing(tmp_path):
-    text = SENDING.replace("port: 0}\nfeeds", "port: 18701}\nfeeds").replace(
-        "URL", "http://localhost:18701"
-    )
-    with start(settings_of(tmp_path, "self.yaml", text)) as running:
-        push(str(running.receiver_address()), stopped_trail("eve", datetime.now(UTC)))
-        until(lambda: bool(running.store.forwarding.states()[0].problem))
-        state = running.store.forwarding.states()[0]
-        problems = running.health().problems
-
-    assert state.sent == 0
-    assert "is this Tocsin itself" in state.problem
-    assert any("is this Tocsin itself" in problem for problem in problems)
 
 
 def test_what_comes_back_by_another_way_is_not_sent_again(store, tmp_path, clock):
