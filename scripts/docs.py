@@ -10,13 +10,13 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import MISSING, Field, fields
+from dataclasses import MISSING, Field
 from pathlib import Path
 from pkgutil import iter_modules
 from typing import get_args
 
 import typer
-from docs_layout import MADE, RENEW, anchor, code, first, page, paragraphs, prose, table
+from docs_layout import MADE, RENEW, anchor, code, first, page, paragraphs, prose, table, written
 
 from tocsin import detect, normalize, plugins
 from tocsin.ocsf.classes import severities
@@ -404,7 +404,7 @@ def _plug(package: str, name: str) -> Iterator[str]:
         ("setting", "default", "meaning"),
         [
             (f"`{each.name}`", _default(each), described.get(each.name, about))
-            for each in fields(kind)
+            for each in written(kind)
         ],
     )
 

@@ -3,6 +3,10 @@
 import inspect
 import re
 from collections.abc import Iterable
+from dataclasses import Field, fields
+from typing import get_type_hints
+
+from tocsin.values import Unwritten
 
 RENEW = "python scripts/docs.py"
 MADE = f"<!-- Made by `{RENEW}`; change the program instead. -->\n\n"
@@ -53,3 +57,10 @@ def anchor(title: str) -> str:
 def page(lines: Iterable[str]) -> str:
     """Return a whole page."""
     return MADE + "\n".join(lines).rstrip() + "\n"
+
+
+def written(kind: type) -> list[Field[object]]:
+    """Return the fields that people set; others are there for tests and for a plug's own use."""
+    hints = get_type_hints(kind, include_extras=True)
+    own = {name for name, hint in hints.items() if Unwritten() in getattr(hint, "__metadata__", ())}
+    return [each for each in fields(kind) if each.name not in own]
