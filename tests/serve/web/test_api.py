@@ -75,7 +75,7 @@ def test_an_incident_is_changed_and_refusals_say_why(analyst: httpx.Client, stor
         path, json={"assignee": "analyst", "status": "In Progress"}, headers=headers
     )
     refused = analyst.patch(path, json={"status": "Closed"}, headers=headers)
-    unknown = analyst.patch(path, json={"owner": "x"}, headers=headers)
+    unknown = analyst.patch(path, json={"color": "x"}, headers=headers)
     absent = analyst.patch(f"{API}/incidents/none", json={"assignee": "x"}, headers=headers)
 
     assert (taken.json()["assignee"], taken.json()["status"]) == ("analyst", "In Progress")
