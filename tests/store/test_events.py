@@ -271,6 +271,12 @@ def test_a_question_that_takes_too_long_is_stopped() -> None:
         lake.answer(engine, endless, (), 0.1)
 
 
+def test_a_question_is_stopped_whose_time_was_up_before_it_began() -> None:
+    endless = "SELECT sum(a.range * b.range) FROM range(100000000) a, range(1000000) b"
+    with lake.connect("64MB", 1) as engine, pytest.raises(UsageError, match="stopped after 0 s"):
+        lake.answer(engine, endless, (), 0.0)
+
+
 def test_a_page_has_a_limit(store: Store) -> None:
     for limit in (0, -1, 10_001):
         with pytest.raises(UsageError, match="page"):

@@ -1,7 +1,8 @@
 """Asking the event files: DuckDB in memory, reading Parquet in place."""
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from tocsin.store.segments import Segment
 from tocsin.store.tables import SEGMENTS, SHAPES
 
 QUESTIONS_AT_ONCE = 4
+_AGAIN_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +118,10 @@ def answer(
         UsageError: the time is up, or it needs more memory than it may have.
         StoreError: DuckDB could not answer.
     """
-    timer = threading.Timer(timeout_seconds, cursor.interrupt)
-    timer.daemon = True
-    timer.start()
     try:
-        table: pa.Table = cursor.sql(statement, params=list(values)).to_arrow_table()
-        return table
+        with _stopped_after(cursor, timeout_seconds):
+            table: pa.Table = cursor.sql(statement, params=list(values)).to_arrow_table()
+            return table
     except duckdb.InterruptException as error:
         raise UsageError(
             f"stopped after {timeout_seconds:g} s: ask about a shorter time or less"
@@ -130,8 +130,28 @@ def answer(
         raise UsageError("the answer needs too much memory: ask about a shorter time") from error
     except duckdb.Error as error:
         raise StoreError(f"the event files cannot be read: {error}") from error
+
+
+@contextmanager
+def _stopped_after(cursor: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[None]:
+    """Interrupt what runs within once the time is up."""
+    done = threading.Event()
+
+    def watch() -> None:
+        # Again and again: an interrupt before the statement has begun is forgotten.
+        wait = seconds
+        while not done.wait(wait):
+            cursor.interrupt()
+            wait = _AGAIN_SECONDS
+
+    thread = threading.Thread(target=watch, name="question-watch", daemon=True)
+    thread.start()
+    try:
+        yield
     finally:
-        timer.cancel()
+        done.set()
+        # The cursor is closed next; nobody may touch it then.
+        thread.join()
 
 
 def manifest(connection: Connection, span: Span) -> list[Segment]:
