@@ -14,6 +14,9 @@ from tocsin.run import drill as drills
 from tocsin.run.drill_attacks import read_attacks
 from tocsin.settings import load as load_settings
 
+# One worker plays the drill, for all.
+pytestmark = pytest.mark.xdist_group("drill")
+
 FEWEST_EVENTS = 20_000
 FEWEST_ATTACKS = 40
 FEWEST_TECHNIQUES = 25
