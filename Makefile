@@ -15,7 +15,7 @@ setup: .setup-done ## create the environment from the hashed lock and build the 
 assets: setup    ## fetch and build the JavaScript and CSS of the pages
 	@$(BIN)/python scripts/assets.py
 test: setup tools ## run every test
-	@$(BIN)/pytest -n 2 --dist loadgroup
+	@$(BIN)/pytest -n 3 --dist loadgroup
 test-fast: setup ## run the tests of the thinking rooms
 	@$(BIN)/pytest tests/ocsf tests/conditions tests/normalize tests/detect tests/posture tests/incidents tests/respond -m "not slow" -n 2
 check: lint types contracts docs test ## everything that must hold
