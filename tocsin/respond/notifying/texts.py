@@ -71,7 +71,8 @@ def inert(text: str, longest: int = _LONGEST_VALUE) -> str:
     plain = "".join(" " if _is_hidden(one) else one for one in plain)
     plain = " ".join(plain.translate(_HARMLESS).split())[:longest]
     plain = _MAILTO.sub(r"\1[:]", plain)
-    plain = _SCHEME.sub(r"\1[:]", plain).replace("](", "] (").replace("\\\\", "\\ \\")
+    plain = _SCHEME.sub(r"\1[:]", plain).replace("://", "[:]//")
+    plain = plain.replace("](", "] (").replace("\\\\", "\\ \\")
     return _EDGE.sub("ˍ", _DOT.sub("[.]", plain))
 
 
