@@ -4,19 +4,17 @@ import json
 
 import pytest
 
-from tests.conftest import PROJECT
-from tests.normalize.records import shipped
 from tocsin.errors import UsageError
 from tocsin.normalize import overlay
 from tocsin.run.recognition import recognize
+from tocsin.run.wiring import load_mappings
 
 CLOUDS = ["aws.cloudtrail", "azure.activity", "azure.entra", "gcp.audit", "kubernetes.audit"]
 
 
 @pytest.fixture(scope="module")
 def mappings():
-    names = sorted(path.stem for path in (PROJECT / "content" / "mappings").glob("*.yaml"))
-    return {name: shipped(name) for name in names}
+    return load_mappings()
 
 
 def sampled(mapping):
