@@ -43,7 +43,8 @@ def test_a_first_look_stores_events_and_tells_findings(aws, tmp_path):
 def test_a_second_look_asks_only_for_what_is_new(aws, tmp_path):
     look(tmp_path / "data")
     before = aws.asked.total()
-    aws.add(call("CreateUser", service="iam.amazonaws.com", at=NOW - timedelta(seconds=30)))
+    fresh = datetime.now(UTC) - timedelta(seconds=10)  # NOW is that of the collection of tests
+    aws.add(call("CreateUser", service="iam.amazonaws.com", at=fresh))
 
     ended = look(tmp_path / "data", "--output", "jsonl")
 
