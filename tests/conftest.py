@@ -20,8 +20,10 @@ pytest_plugins = ["pytester"]
 REQUIRE = "TOCSIN_TEST_REQUIRE"
 PROJECT = Path(__file__).resolve().parent.parent
 CORPORA = PROJECT.parent / "shared" / "corpora"
-# Daemons lie where the PATH of a person often does not reach.
-PROGRAMS = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
+# Daemons, and Go where its own installer puts it, lie where a PATH often does not reach.
+PROGRAMS = os.pathsep.join(
+    [os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin", "/usr/local/go/bin"]
+)
 
 
 # What is kept of rules between tests is kept apart from what the developer's own runs keep.
