@@ -48,13 +48,13 @@ def search(parser: Parser, count: int, *, is_random: bool) -> None:
     def parse(found: Sequence[bytes]) -> None:
         try:
             parser.parse(found)
-        except Exception:
+        except Exception:  # whatever a parser raises is the finding: noted, and raised again
             smallest[:] = [found]
             raise
 
     try:
         _hunt(inputs, parse, max(1, count // parser.batch), is_random=is_random)
-    except Exception as error:
+    except Exception as error:  # the same finding, with the inputs that lead to it
         error.inputs = smallest[0] if smallest else ()  # type: ignore[attr-defined]
         raise
 

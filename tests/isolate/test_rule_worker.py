@@ -355,8 +355,8 @@ def test_the_process_is_locked_in(worker):
 
 
 def test_the_network_is_out_of_reach_where_the_system_allows_it(worker):
-    # Containers may forbid it; `doctor` says so, and seccomp, tested below, holds everywhere.
     if not worker.network_is_cut():
+        # Containers may forbid it; `doctor` says so, and seccomp, tested below, holds everywhere.
         pytest.skip("this system allows no network namespace")
     worlds = [Path(f"/proc/{each}/ns/net").readlink() for each in ("self", worker.process_id)]
 

@@ -4,11 +4,8 @@
 settings dataclass. Plugs are found by name, so that one more needs no change here.
 """
 
-from dataclasses import dataclass
 from datetime import UTC, time
 from functools import cache
-from inspect import getdoc
-from sys import modules
 from typing import TYPE_CHECKING, Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -16,7 +13,7 @@ from pydantic import AfterValidator, Field
 
 from tocsin import plugins
 from tocsin.settings.feeds import FeedName
-from tocsin.settings.plugs import GivenField, defined, given_fields
+from tocsin.settings.plugs import PlugKind, plug_kind
 from tocsin.settings.section import Section
 from tocsin.values import SEVERITY_IDS, Duration, Matching, SeverityName
 
@@ -125,31 +122,6 @@ class Route(Section):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class NotifierKind:
-    """One kind of notifier, made of its plug.
-
-    Attributes:
-        name: as written in `kind`.
-        plug: the class of the notifier.
-        values: the frozen dataclass that it takes.
-        section: what may be written in `tocsin.yaml`.
-        fields: the settings that the plug adds.
-    """
-
-    name: str
-    plug: type
-    values: type
-    section: type[Notifier]
-    fields: tuple[GivenField, ...]
-
-    def settings_of(self, notifier: Notifier) -> object:
-        """Return the dataclass of one notifier for its plug."""
-        taken = {field.name: getattr(notifier, field.key) for field in self.fields}
-        made: object = self.values(**taken)
-        return made
-
-
 def notifier_kinds(*, installed: bool = True) -> tuple[str, ...]:
     """Return what `kind` may be, sorted; with what other packages give unless not `installed`."""
     names = plugins.names(NOTIFIERS) if installed else plugins.own_names(NOTIFIERS)
@@ -157,23 +129,13 @@ def notifier_kinds(*, installed: bool = True) -> tuple[str, ...]:
 
 
 @cache
-def notifier_kind(name: str) -> NotifierKind:
+def notifier_kind(name: str) -> PlugKind[Notifier]:
     """Return a kind of `notifier_kinds()`.
 
     Raises:
         SettingsError: the plug cannot be loaded or breaks the convention.
     """
-    plug = plugins.find(NOTIFIERS, name)
-    values = plugins.settings_type(plug)
-    fields, _ = given_fields(values)
-    given: dict[str, tuple[object, object]] = {
-        "kind": (Literal[name], Field(description="How people are told.")),
-        **{field.key: (field.annotation, field.info) for field in fields},
-    }
-    called = "".join(part.capitalize() for part in name.split("_")) + "Notifier"
-    about = getdoc(modules[plug.__module__]) or getdoc(plug) or ""
-    section = defined(called, Notifier, " ".join(about.split("\n\n")[0].split()), given)
-    return NotifierKind(name, plug, values, section, fields)
+    return plug_kind(NOTIFIERS, name, Notifier, "How people are told.")
 
 
 def notifier_section(kind: str) -> type[Notifier]:

@@ -8,12 +8,24 @@ from datetime import timedelta
 from functools import cache, partial
 from inspect import getdoc, isclass
 from pathlib import Path
+from sys import modules
 from types import UnionType
-from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import (
+    Annotated,
+    Any,
+    Generic,
+    Literal,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from pydantic import AfterValidator, Field, create_model
 from pydantic.fields import FieldInfo
 
+from tocsin import plugins
 from tocsin.settings.section import Section
 from tocsin.values import Duration, FilePath, Unwritten, Written, duration_text
 
@@ -86,6 +98,62 @@ def defined(
     """Return a section with more settings than `base`: annotation and `Field(...)` by key."""
     found: type[SectionType] = create_model(name, __base__=base, __doc__=about, **dict(given))  # type: ignore[call-overload] # mypy cannot see annotations that are made while running
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class PlugKind(Generic[SectionType]):
+    """What may be chosen by `kind` in a list of the settings, made of its plug.
+
+    Attributes:
+        name: as written in `kind`.
+        plug: the class that does the work.
+        values: the frozen dataclass that it takes.
+        section: what may be written in `tocsin.yaml`.
+        fields: the settings that the plug adds.
+    """
+
+    name: str
+    plug: type
+    values: type
+    section: type[SectionType]
+    fields: tuple[GivenField, ...]
+
+    def settings_of(self, written: SectionType) -> object:
+        """Return the dataclass of one entry for its plug.
+
+        Raises:
+            SettingsError: the plug finds that settings do not fit together.
+        """
+        taken = {field.name: getattr(written, field.key) for field in self.fields}
+        made: object = self.values(**taken)
+        return made
+
+
+def plug_kind(
+    package: str, name: str, base: type[SectionType], meaning: str
+) -> PlugKind[SectionType]:
+    """Return the kind that one plug of a package is.
+
+    Args:
+        package: where plugs of this sort live.
+        name: of the plug.
+        base: what all kinds have in common; its name ends that of the kind's section.
+        meaning: of the key `kind`.
+
+    Raises:
+        SettingsError: the plug cannot be loaded or breaks the convention.
+    """
+    plug = plugins.find(package, name)
+    values = plugins.settings_type(plug)
+    found, _ = given_fields(values)
+    given: dict[str, tuple[object, object]] = {
+        "kind": (Literal[name], Field(description=meaning)),
+        **{field.key: (field.annotation, field.info) for field in found},
+    }
+    called = "".join(part.capitalize() for part in name.split("_")) + base.__name__
+    about = getdoc(modules[plug.__module__]) or getdoc(plug) or ""
+    section = defined(called, base, " ".join(about.split("\n\n")[0].split()), given)
+    return PlugKind(name, plug, values, section, found)
 
 
 def described(values: type) -> dict[str, str]:
