@@ -11,6 +11,10 @@ TocsinError
     ├── SourceError
     ├── StoreError
     └── ActionError
+        ├── TargetGoneError
+        ├── CallRefusedError
+        ├── OutcomeUnknownError
+        └── PlanChangedError
 
 Odd records, rules that fail on an event, and unreadable resources are not errors: they are rows of
 `rejects` and `failures`, counted and shown.
@@ -71,6 +75,22 @@ class StoreError(WorldError):
 
 class ActionError(WorldError):
     """A deed outside (a message, a change in a cloud) did not succeed."""
+
+
+class TargetGoneError(ActionError):
+    """What an action is about does not exist, or no longer."""
+
+
+class CallRefusedError(ActionError):
+    """The other side refuses a call for want of a right; the text names the right."""
+
+
+class OutcomeUnknownError(ActionError):
+    """A call was sent and its answer lost: only reading says whether it was done."""
+
+
+class PlanChangedError(ActionError):
+    """What would be done now is not what was approved, or somebody changed what was done."""
 
 
 @dataclass(frozen=True, slots=True)

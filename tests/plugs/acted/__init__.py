@@ -1,0 +1,1 @@
+"""Worlds for the suite of actions: one module for each group of them, found by name."""

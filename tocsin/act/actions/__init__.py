@@ -1,0 +1,1 @@
+"""Actions: one file each, found by name; what one promises stands in `tocsin.respond.actions`."""
