@@ -20,7 +20,10 @@ from tocsin.respond.actions import Action, Call, Caller, Made, Plan, Purpose, Ta
 from tocsin.respond.actions.words import Json, State, differences
 
 TRIES = 4
-"""How often is read and, where something remains, called, before giving up."""
+"""How often is read and, where something remains, called, before giving up; each call of what was
+approved may be lost once besides."""
+
+_LONGEST_WAIT_SECONDS = 8.0
 
 Outcome = Literal["done", "failed", "unknown"]
 
@@ -122,10 +125,12 @@ def _reach(
     is_reached: Callable[[State], bool],
 ) -> State:
     problem = "what was wished is not what is read back"
-    for attempt in range(TRIES):
+    is_unsure = False
+    for attempt in range(TRIES + len(approved.calls)):
         if attempt:
-            deed.wait(float(2 ** (attempt - 1)))
-        state = deed.read()
+            deed.wait(min(float(2 ** (attempt - 1)), _LONGEST_WAIT_SECONDS))
+        state = _settled(deed) if is_unsure else deed.read()
+        is_unsure = False
         if is_reached(state):
             return state
         plan = following(state)
@@ -135,11 +140,24 @@ def _reach(
             _carry_out(deed, plan)
         except OutcomeUnknownError as error:
             problem = str(error)
+            is_unsure = True
             continue
         state = deed.read()
         if is_reached(state):
             return state
     raise ActionError(f"not reached: {problem}")
+
+
+def _settled(deed: Deed) -> State:
+    """Return what two readings in a row say: after a lost answer, one alone may show the past."""
+    state = deed.read()
+    for seconds in (1.0, 2.0, 4.0):
+        deed.wait(seconds)
+        again = deed.read()
+        if not differences(state, again, frozenset()):
+            break
+        state = again
+    return again
 
 
 def _carry_out(deed: Deed, plan: Plan) -> None:
