@@ -38,7 +38,7 @@ ALLOWED: dict[RequestState, frozenset[RequestState]] = {
     "approved": frozenset(
         {"applying", "proposed", "refused", "lapsed", "superseded", "verified", "failed"}
     ),
-    "applying": frozenset({"active", "verified", "superseded", "failed"}),
+    "applying": frozenset({"active", "verified", "proposed", "superseded", "failed"}),
     "active": frozenset({"reverting"}),
     "failed": frozenset({"reverting"}),
     "reverting": frozenset({"reverted", "superseded", "active", "failed"}),
@@ -154,6 +154,11 @@ def is_by_person(request: ActionRequest) -> bool:
     return not request.playbook_uid
 
 
+def person(name: str) -> str:
+    """Return whom a name means: `local:alice` at the keyboard and `alice` on the pages are one."""
+    return name.removeprefix("local:").strip().casefold()
+
+
 def needed_approvals(facts: ActionFacts, mode: Mode, *, by_person: bool) -> int:
     """Return how many persons other than the author must agree.
 
@@ -210,10 +215,11 @@ def check_approval(
         raise UsageError("there is no plan yet that could be approved")
     if approval.digest != digest:
         raise UsageError("the plan has changed since you saw it: read the new one and decide again")
-    if is_by_person(request) and approval.approver == request.author and lone_delay is None:
+    is_author = is_by_person(request) and person(approval.approver) == person(request.author)
+    if is_author and lone_delay is None:
         raise UsageError("somebody else must approve what you asked for yourself")
     for one in standing(earlier, digest, approval.time, lone_delay):
-        if one.approver == approval.approver:
+        if person(one.approver) == person(approval.approver):
             raise UsageError("you have approved this plan already")
 
 
@@ -225,7 +231,7 @@ def standing(
     found: dict[str, Approval] = {}
     for one in sorted(approvals, key=lambda each: (each.time, each.approver)):
         if one.digest == digest and one.time <= now < one.time + lasts:
-            found.setdefault(one.approver, one)
+            found.setdefault(person(one.approver), one)
     return tuple(found.values())
 
 
@@ -245,9 +251,11 @@ def agreement(
     if needed == 0 and request.mode != "observe":
         return Agreement(is_given=True)
     held = standing(approvals, digest, now, lone_delay)
-    author = request.author if is_by_person(request) else ""
+    author = person(request.author) if is_by_person(request) else ""
     # Without the delay's help an approval holds for no more than its thirty minutes.
-    others = [one for one in held if one.approver != author and now < one.time + APPROVAL_LASTS]
+    others = [
+        one for one in held if person(one.approver) != author and now < one.time + APPROVAL_LASTS
+    ]
     missing = max(0, needed - len(others))
     if request.mode == "observe" or needed == 0:
         return Agreement(is_given=False, missing=missing)

@@ -14,6 +14,10 @@ from tocsin.store.once import Once
 from tocsin.store.outbox import Outgoing
 from tocsin.store.questions import Damage, Figures
 from tocsin.store.rejects import Replay
+from tocsin.store.request_rows import KeptRequest, RequestMoment
+from tocsin.store.request_work import Lease as ResponseLease
+from tocsin.store.requests import RequestCall
+from tocsin.store.response_stop import Stopped
 from tocsin.store.rhythms import HourVolume
 from tocsin.store.sightings import Sighting, same_names
 from tocsin.store.snapshots import KeyFile
@@ -38,16 +42,21 @@ __all__ = [
     "ForwardKey",
     "ForwarderState",
     "HourVolume",
+    "KeptRequest",
     "KeptSuppression",
     "KeyFile",
     "Moment",
     "Once",
     "Outgoing",
     "Replay",
+    "RequestCall",
+    "RequestMoment",
+    "ResponseLease",
     "RuleCount",
     "RuleNoise",
     "Search",
     "Sighting",
+    "Stopped",
     "User",
     "Volume",
     "same_names",

@@ -18,7 +18,10 @@ from tocsin.store.lake import Lake
 from tocsin.store.maintenance import Maintenance
 from tocsin.store.outbox import Outbox
 from tocsin.store.rejects import Rejects
+from tocsin.store.request_work import RequestWork
+from tocsin.store.requests import Requests
 from tocsin.store.resources import Resources
+from tocsin.store.response_stop import ResponseStop
 from tocsin.store.sightings import Sightings
 from tocsin.store.sources import Sources
 from tocsin.store.suppressions import Suppressions
@@ -45,6 +48,9 @@ class Store:
         outbox: what is told to people, and how far it has come.
         suppressions: reasons not to alert, and what they hid.
         tuning: figures for those who tune rules.
+        requests: wishes to act, what became of them, and what people say to them.
+        request_work: the same for the one who carries them out.
+        response_stop: the switch that stops all responding.
         accounts: the set-up token, users, sessions.
         audit: the hash-chained log of changes.
         maintenance: retention, compaction, fsck, backup, figures.
@@ -68,6 +74,9 @@ class Store:
         self.sightings = Sightings(database)
         self.forwarding = Forwarding(database, lake)
         self.outbox = Outbox(database)
+        self.requests = Requests(database)
+        self.request_work = RequestWork(database)
+        self.response_stop = ResponseStop(folder.path)
         self.audit = Audit(database)
         self.maintenance = Maintenance(folder, database)
         self._database = database
