@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from tocsin.act.addresses import Address, Network, is_public, is_within
-from tocsin.errors import ActionError, SettingsError
+from tocsin.errors import ActionError, OutcomeUnknownError, SettingsError
 
 if TYPE_CHECKING:
     import httpx
@@ -42,7 +42,7 @@ class Request:
     """One request; the address is a secret, as it often holds a token, and is never printed."""
 
     url: str = field(repr=False)
-    method: Literal["GET", "POST"] = "GET"
+    method: Literal["DELETE", "GET", "PATCH", "POST", "PUT"] = "GET"
     content: bytes = b""
     content_type: str = "text/plain; charset=utf-8"
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -93,7 +93,8 @@ class Outbound:
 
         Raises:
             SettingsError: as `check`.
-            ActionError: the name does not resolve, leads inside, or the other side does not answer.
+            ActionError: the name does not resolve, leads inside, or the other side does not answer;
+                `OutcomeUnknownError` where the request had left by then.
         """
         with self._answer(request) as response:
             return response.status_code
@@ -116,9 +117,9 @@ class Outbound:
             for part in response.iter_bytes():
                 size += len(part)
                 if size > limits.bytes:
-                    raise ActionError(f"{host} sends more than {limits.bytes} bytes")
+                    raise OutcomeUnknownError(f"{host} sends more than {limits.bytes} bytes")
                 if time.monotonic() > deadline:
-                    raise ActionError(f"{host} takes longer than {limits.seconds:.0f} s")
+                    raise OutcomeUnknownError(f"{host} takes longer than {limits.seconds:.0f} s")
                 file.write(part)
             headers = {name.lower(): value for name, value in response.headers.items()}
         return Fetched(response.status_code, headers)
@@ -135,7 +136,7 @@ class Outbound:
             "Host": url.netloc.decode("ascii"),
             "User-Agent": "tocsin",
         }
-        if request.method == "POST":
+        if request.method != "GET":
             headers["Content-Type"] = request.content_type
         with httpx.Client(
             verify=context, trust_env=False, follow_redirects=False, timeout=self.timeout_seconds
@@ -144,15 +145,18 @@ class Outbound:
                 with client.stream(
                     request.method,
                     url.copy_with(host=address),
-                    content=request.content if request.method == "POST" else None,
+                    content=request.content if request.method != "GET" else None,
                     headers=headers,
                     # The certificate is checked against the name, though the address is dialed.
                     extensions={"sni_hostname": url.raw_host.decode("ascii")},
                 ) as response:
                     yield response
             except (httpx.HTTPError, OSError) as error:
-                reason = type(error).__name__
-                raise ActionError(f"{url.host} does not answer: {reason}") from None
+                text = f"{url.host} does not answer: {type(error).__name__}"
+                unsent = (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol)
+                if isinstance(error, unsent):
+                    raise ActionError(text) from None
+                raise OutcomeUnknownError(text) from None
 
     def _parse(self, url: str) -> "httpx.URL":
         import httpx

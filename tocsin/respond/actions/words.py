@@ -15,6 +15,9 @@ State: TypeAlias = Mapping[str, Json]
 """What an action reads of its target before and after: only what the action touches."""
 
 
+_ASKING = ":getIamPolicy"
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """What one action is about, named so that the other side knows it.
@@ -92,7 +95,9 @@ class Call:
     def is_reading(self) -> bool:
         """Whether it changes nothing, and may be sent again at will."""
         reading = ("describe_", "get_", "list_", "head_", "lookup_", "GET", "HEAD")
-        return self.operation.startswith(reading)
+        # Google reads policies by POST.
+        asking = self.operation == "POST" and str(self.parameters.get("path")).endswith(_ASKING)
+        return asking or self.operation.startswith(reading)
 
     def digest(self) -> str:
         """Return what tells this call from others, whatever the moment."""

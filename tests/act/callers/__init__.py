@@ -1,0 +1,1 @@
+"""Callers over HTTP, against stand-ins on loopback."""
