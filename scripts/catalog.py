@@ -9,6 +9,8 @@ from pathlib import Path
 
 from jinja2 import Environment
 
+from tocsin.incidents import telling
+
 ROOT = Path(__file__).resolve().parent.parent
 WEB = ROOT / "tocsin" / "serve" / "web"
 CATALOG = WEB / "locale" / "console.pot"
@@ -37,7 +39,7 @@ def main(arguments: list[str]) -> int:
 
 
 def catalog() -> str:
-    """Return the catalog: every message with the templates that use it, in order."""
+    """Return the catalog: every message with the files that use it, in order."""
     places: dict[Message, list[str]] = {}
     environment = Environment(extensions=["jinja2.ext.i18n", "jinja2.ext.loopcontrols"])
     templates = WEB / "templates"
@@ -51,6 +53,8 @@ def catalog() -> str:
             used = places.setdefault((str(parts[0]), plural), [])
             if name not in used:
                 used.append(name)
+    for form in telling.FORMS.values():
+        places.setdefault((form, ""), []).append("incidents/telling.py")
     entries = (_entry(message, used) for message, used in sorted(places.items()))
     return "\n".join((HEAD, *entries))
 

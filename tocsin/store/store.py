@@ -24,6 +24,7 @@ from tocsin.store.resources import Resources
 from tocsin.store.response_stop import ResponseStop
 from tocsin.store.sightings import Sightings
 from tocsin.store.sources import Sources
+from tocsin.store.stories import Stories
 from tocsin.store.suppressions import Suppressions
 from tocsin.store.tuning import Tuning
 from tocsin.store.turns import Turns
@@ -38,8 +39,9 @@ class Store:
         turns: the way in: what a turn reads and its one commit.
         events: search, histogram, top values, SQL.
         findings: lists and single findings with their evidence.
-        incidents: lists, stories and changes of incidents.
+        incidents: lists, timelines and changes of incidents.
         decisions: merges and splits of incidents by people.
+        stories: what the events of incidents did.
         resources: things that were described, and since when they are so.
         indicators: threat intelligence, and what is known of its feeds.
         sources: counters, lag and silence of each feed.
@@ -64,6 +66,7 @@ class Store:
         self.findings = Findings(database)
         self.incidents = Incidents(database)
         self.decisions = Decisions(database)
+        self.stories = Stories(database)
         self.resources = Resources(database)
         self.indicators = Indicators(folder.path / "indicators")
         self.sources = Sources(database)

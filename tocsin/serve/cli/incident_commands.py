@@ -17,16 +17,21 @@ from tocsin.serve.cli.options import (
     local_actor,
     local_scope,
     permission,
+    settings_for,
     since_time,
 )
 from tocsin.serve.cli.output import Output, print_rows, say, write_json, write_line
 
 if TYPE_CHECKING:
-    from tocsin.incidents import Change, Incident, Status, Verdict
+    from collections.abc import Iterable
+
+    from tocsin.incidents import Change, Incident, Status, Verdict, telling
 
 incidents = typer.Typer(no_args_is_help=True)
 
 _COLUMNS = ("uid", "severity", "risk", "status", "title", "findings", "last_time", "assignee")
+_STORY_COLUMNS = ("kind", "text", "time", "finding_uid", "severity_id")
+_MARKS = {"first": "  !", "meaning": "  ?"}
 _MOMENT_COLUMNS = ("time", "kind", "uid", "title", "status", "actor", "address")
 
 
@@ -71,15 +76,20 @@ def show(
     config: ConfigOption = None,
     data: DataOption = None,
 ) -> None:
-    """Tell one incident: its risk, its entities, its timeline."""
+    """Tell one incident: its story, its risk, its entities, its timeline."""
+    from tocsin.run import stories
+
+    harmless = stories.harmless_of(settings_for(config, data))
     with existing_store(config, data) as store:
         incident = found(store, uid)
         moments = store.incidents.timeline(incident.uid, local_scope())
+        story = stories.story_of(store, incident, local_scope(), harmless)
     if output is not Output.TABLE:
         rows = [{name: getattr(each, name) for name in _MOMENT_COLUMNS} for each in moments]
-        write_json(_row(incident) | {"timeline": rows})
+        told = [{name: getattr(line, name) for name in _STORY_COLUMNS} for line in story]
+        write_json(_row(incident) | {"story": told, "timeline": rows})
         return
-    _tell(incident)
+    _tell(incident, story)
     print_rows(
         [
             {"type": each.type, "entity": each.name or each.uid, "uid": each.uid}
@@ -183,9 +193,12 @@ def _change(
     say(f"{changed.uid} is {changed.status}, {changed.assignee or 'nobody'} has it.")
 
 
-def _tell(incident: "Incident") -> None:
+def _tell(incident: "Incident", story: "Iterable[telling.Line]") -> None:
     write_line(incident.title.replace("\n", " "))
     write_line(f"{incident.uid}  {incident.status}  risk {incident.risk_score}")
+    for line in story:
+        mark = f"{line.time:%H:%M}" if line.time else _MARKS.get(line.kind)
+        write_line(f"  {mark:<5}  {line.text}" if mark else line.text)
     for reason in incident.risk_reasons:
         write_line(f"  - {reason}")
     write_line("")

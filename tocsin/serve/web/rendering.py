@@ -4,6 +4,7 @@ import gettext
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
@@ -11,6 +12,7 @@ from urllib.parse import quote, urlencode
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from tocsin.incidents import telling
 from tocsin.serve.web import charts, names, queries, ranges, text
 
 if TYPE_CHECKING:
@@ -50,6 +52,7 @@ def environment(asset_url: "Callable[[str], str]", language: str = "") -> Enviro
         names=names,
         range_choices=ranges.CHOICES,
         spark_points=charts.spark_points,
+        told=partial(told, translations.gettext),
         url=url,
     )
     return made
@@ -75,6 +78,22 @@ def url(path: str, query: Query | None = None, /, **more: object) -> str:
     parts = {**(query or {}), **more}
     filled = {name: _part(value) for name, value in parts.items() if value not in (None, "", [])}
     return f"{quote(path)}?{urlencode(filled, doseq=True)}" if filled else quote(path)
+
+
+def told(translate: "Callable[[str], str]", sentence: telling.Sentence) -> Markup:
+    """Return a sentence of a story in the language of the pages, its values escaped and marked."""
+    longest = telling.LONGEST_TEXT if "text" in sentence.values else telling.LONGEST_VALUE
+    values = {name: _value(translate, each, longest) for name, each in sentence.values.items()}
+    return Markup(translate(telling.FORMS[sentence.form])) % values  # noqa: S704 -- ours
+
+
+def _value(translate: "Callable[[str], str]", value: str | telling.Names, longest: int) -> Markup:
+    if isinstance(value, str):
+        return text.clip(value, longest)
+    names = Markup(", ").join(Markup("<b>{}</b>").format(text.clip(each)) for each in value.shown)
+    if not value.more:
+        return names
+    return Markup(translate(telling.FORMS["names.more"])) % {"names": names, "count": value.more}  # noqa: S704 -- ours
 
 
 def number(value: float | None) -> str:

@@ -141,6 +141,26 @@ class IncidentModel(WithSeverity):
     finished_time: Moment | None
 
 
+class StoryLine(Model):
+    """One line of a story in plain words.
+
+    `whole` comes first; of a `step`, `time` is when it began and `finding_uid` where it is told;
+    `meaning` says what a tactic is, `first` what to do first.
+    """
+
+    kind: Literal["whole", "step", "meaning", "first"]
+    text: str
+    time: Moment | None
+    finding_uid: str
+    severity_id: int
+
+
+class ToldIncidentModel(IncidentModel):
+    """An incident with its story."""
+
+    story: tuple[StoryLine, ...]
+
+
 class IncidentChange(Model):
     """What to change of an incident; what is left out stays as it is."""
 

@@ -5,13 +5,17 @@ from starlette.exceptions import HTTPException
 
 from tocsin.errors import UsageError
 from tocsin.incidents import Change
+from tocsin.run import stories
 from tocsin.serve.web.api.asking import Findings, Incidents, Pages, router_of
+from tocsin.serve.web.api.incident_work import known
 from tocsin.serve.web.api.models import (
     FindingModel,
     IncidentChange,
     IncidentModel,
     Listed,
+    StoryLine,
     TimelineMoment,
+    ToldIncidentModel,
 )
 from tocsin.serve.web.api.repeated import once_of
 from tocsin.serve.web.event_lines import rows
@@ -31,13 +35,15 @@ def list_incidents(request: Request, asked: Incidents) -> Listed[IncidentModel]:
     return Listed(items=items, next_cursor=page.cursor)
 
 
-@operation(router, "GET", "/incidents/{uid}", Permission.READ, response_model=IncidentModel)
-def get_incident(request: Request, uid: str) -> IncidentModel:
-    """Get one incident; the one it was merged into where that happened."""
-    found = console_of(request).store.incidents.get(uid, visitor_of(request).scope)
-    if found is None:
-        raise HTTPException(404, "there is no such incident")
-    return IncidentModel.model_validate(found)
+@operation(router, "GET", "/incidents/{uid}", Permission.READ, response_model=ToldIncidentModel)
+def get_incident(request: Request, uid: str) -> ToldIncidentModel:
+    """Get one incident with its story; the one it was merged into where that happened."""
+    console, scope = console_of(request), visitor_of(request).scope
+    found = known(request, uid)
+    harmless = {rule.uid: rule.false_positives for rule in console.rules()}
+    told = stories.story_of(console.store, found, scope, harmless)
+    lines = tuple(StoryLine.model_validate(line) for line in told)
+    return ToldIncidentModel(**IncidentModel.model_validate(found).model_dump(), story=lines)
 
 
 @operation(router, "PATCH", "/incidents/{uid}", Permission.TRIAGE, response_model=IncidentModel)
@@ -47,7 +53,7 @@ def change_incident(request: Request, uid: str, body: IncidentChange) -> Inciden
     A request with an `Idempotency-Key` counts once: the same again gets the first answer.
     """
     console, visitor = console_of(request), visitor_of(request)
-    get_incident(request, uid)
+    known(request, uid)
     change = Change(**body.model_dump())
     try:
         changed = console.store.incidents.change(
@@ -67,7 +73,7 @@ def change_incident(request: Request, uid: str, body: IncidentChange) -> Inciden
 )
 def get_timeline(request: Request, uid: str, asked: Pages) -> list[TimelineMoment]:
     """List what happened in an incident, oldest first."""
-    found = get_incident(request, uid)
+    found = known(request, uid)
     moments = console_of(request).store.incidents.timeline(
         found.uid, visitor_of(request).scope, limit=asked.limit
     )

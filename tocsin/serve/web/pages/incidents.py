@@ -9,6 +9,7 @@ from starlette.responses import Response
 from tocsin.errors import UsageError
 from tocsin.incidents import Change, Incident, Status, Verdict
 from tocsin.incidents.clocks import clocks_of
+from tocsin.run import stories
 from tocsin.serve.web import names, rendering, story
 from tocsin.serve.web.drawer import opened_event
 from tocsin.serve.web.event_lines import lines, rows
@@ -167,7 +168,7 @@ def _story_page(
         notice=notice,
         incident=found,
         done=done,
-        story=story.tell(found, findings),
+        story=stories.story_of(store, found, scope, harmless_causes(request)),
         findings=findings,
         moments=story.timeline(store.incidents.timeline(found.uid, scope, limit=TIMELINE_MOMENTS)),
         events=lines(store.events.many(tuple(event_uids), scope)),
@@ -177,3 +178,8 @@ def _story_page(
         decisions=store.decisions.list(found.uid, scope),
         **_queue(request),
     )
+
+
+def harmless_causes(request: Request) -> stories.Harmless:
+    """Return the harmless causes that the rules know, for stories."""
+    return {rule.uid: rule.false_positives for rule in console_of(request).rules()}
