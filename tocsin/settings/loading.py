@@ -29,6 +29,7 @@ from tocsin.settings.forwarders import (
 )
 from tocsin.settings.model import Settings
 from tocsin.settings.notifiers import check_notifier, notifier_kinds, notifier_section
+from tocsin.settings.response import account_kinds, account_section, check_account
 from tocsin.settings.section import Section
 from tocsin.values import FromEnvironment, Override, Surroundings, shown
 
@@ -96,7 +97,10 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
 
 @dataclass(frozen=True, slots=True)
 class _Plugged:
-    """A list of the file whose entries are made of plugs, by their `kind`."""
+    """A list of the file whose entries are made of plugs, by their `kind`.
+
+    `name` is dotted where the list lies in a section.
+    """
 
     name: str
     kinds: Callable[[], tuple[str, ...]]
@@ -118,22 +122,26 @@ _PLUGGED = (
     _Plugged("feeds", kind_names, section_of, _check_feed),
     _Plugged("forwarders", forwarder_kinds, forwarder_section, _check_forwarder),
     _Plugged("notifiers", notifier_kinds, notifier_section, check_notifier),
+    _Plugged("response.accounts", account_kinds, account_section, check_account),
 )
 
 
 def _plugged(
     tree: Mapping[str, YamlValue], around: Surroundings, reading: _Reading
-) -> dict[str, tuple[Section, ...]]:
+) -> dict[str, object]:
     """Return entries made of plugs in place of what was written, where that is a list."""
-    found = {}
+    found: dict[str, object] = {}
     for plugged in _PLUGGED:
-        listed = tree.get(plugged.name)
-        if isinstance(listed, list):
+        section, _, name = plugged.name.rpartition(".")
+        holder = tree.get(section) if section else tree
+        listed = holder.get(name) if isinstance(holder, Mapping) else None
+        if isinstance(listed, list) and isinstance(holder, Mapping):
+            place = tuple(plugged.name.split("."))
             made = [
-                _entry(each, plugged, (plugged.name, n), around, reading)
-                for n, each in enumerate(listed)
+                _entry(each, plugged, (*place, n), around, reading) for n, each in enumerate(listed)
             ]
-            found[plugged.name] = tuple(entry for entry in made if entry is not None)
+            entries = tuple(entry for entry in made if entry is not None)
+            found[section or name] = {**holder, name: entries} if section else entries
     return found
 
 

@@ -8,6 +8,7 @@ from tocsin.settings.feeds import Feed
 from tocsin.settings.forwarders import Forwarder
 from tocsin.settings.knowledge import Enrichment, Intelligence
 from tocsin.settings.notifiers import Notifier, Route
+from tocsin.settings.response import Response
 from tocsin.settings.section import Section
 from tocsin.values import (
     SEVERITY_IDS,
@@ -235,6 +236,7 @@ class Settings(Section):
     routes: tuple[Route, ...] = ()
     """Which notifiers tell of which incidents; without any, all tell of those that are high or
     worse."""
+    response: Response = Response()
     incidents: Incidents = Incidents()
     rules: Rules = Rules()
     enrichment: Enrichment = Enrichment()

@@ -13,6 +13,7 @@ from tocsin.settings.forwarders import forwarder_kinds, forwarder_section
 from tocsin.settings.model import Settings
 from tocsin.settings.notifiers import notifier_kinds, notifier_section
 from tocsin.settings.plugs import defined
+from tocsin.settings.response import Response, account_kinds, account_section
 from tocsin.settings.section import Section
 
 Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
@@ -29,6 +30,7 @@ def json_schema() -> Object:
     others = _listed("forwarders", map(forwarder_section, forwarder_kinds(installed=False)))
     told = _listed("notifiers", map(notifier_section, notifier_kinds(installed=False)))
     lists = {"feeds": feeds, "forwarders": others, "notifiers": told}
+    lists["response"] = _response()
     whole = defined("Settings", Settings, "", lists)
     schema: Object = whole.model_json_schema(mode="validation")
     # The data folder has a default that the schema cannot state: it depends on the environment.
@@ -40,11 +42,21 @@ def json_schema() -> Object:
     }
 
 
-def _listed(name: str, sections: Iterable[type[Section]]) -> tuple[Any, Any]:
+def _response() -> tuple[Any, Any]:
+    """Return annotation and field of the section with a list of plugs inside."""
+    kinds = map(account_section, account_kinds(installed=False))
+    accounts = _listed("accounts", kinds, Response)
+    section = defined("Response", Response, Response.__doc__ or "", {"accounts": accounts})
+    return section, Field(default=section())
+
+
+def _listed(
+    name: str, sections: Iterable[type[Section]], holder: type[Section] = Settings
+) -> tuple[Any, Any]:
     """Return annotation and field of a list whose entries are told apart by their `kind`."""
     kinds: Any = tuple(sections)
     entry: Any = Annotated[Union[kinds], Field(discriminator="kind")]  # noqa: UP007 - built while running
-    meaning = Settings.model_fields[name].description
+    meaning = holder.model_fields[name].description
     return tuple[entry, ...], Field(default=(), description=meaning)
 
 
