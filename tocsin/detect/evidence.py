@@ -23,6 +23,7 @@ from tocsin.detect.fields import Columns, Event, EventReader, Row
 from tocsin.detect.placeholders import NOTHING_GIVEN
 from tocsin.detect.records import native_texts, read_record
 from tocsin.detect.rules import EntityPath
+from tocsin.detect.testimony import EventTestimony
 from tocsin.errors import ContentError, Location, RuleError
 from tocsin.ocsf import schemas
 from tocsin.ocsf.yaml_text import load
@@ -101,6 +102,26 @@ class EventEvidence:
         namespaces = frozenset(each for each in found if isinstance(each, str) and each)
         entity = entity_of(event, known[1], reader) if known else None
         return Sighting(holds, entity, account_of(event.row), namespaces)
+
+    def testimony(
+        self, event_uid: str, reads: tuple[EventReader, tuple[EntityPath, ...]] | None
+    ) -> EventTestimony | None:
+        """Return what one event says, `None` where it is not at hand.
+
+        Args:
+            event_uid: of the event.
+            reads: how the finding's rule reads it; `None` for findings that no rule of ours made.
+        """
+        event = self._event(event_uid)
+        if event is None:
+            return None
+        reader, paths = reads or (EventReader(), ())
+        return EventTestimony(str(event.row.get("source", "")), event, reader, paths)
+
+    def source_of(self, event_uid: str) -> str:
+        """Return the source of an event, "" where it is not at hand."""
+        event = self._event(event_uid)
+        return "" if event is None else str(event.row.get("source", ""))
 
     def _event(self, uid: str) -> Event | None:
         if self._events is None:

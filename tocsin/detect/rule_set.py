@@ -21,6 +21,7 @@ from tocsin.ocsf import Entity
 
 if TYPE_CHECKING:
     from tocsin.conditions.suppression import Evidence
+    from tocsin.detect.testimony import EventTestimony
     from tocsin.ocsf.attack_matrix import Coverage
 
 DEFAULT_ALERT_AGE = timedelta(days=1)
@@ -238,6 +239,29 @@ class RuleSet:
 
         return EventEvidence(self._reads, tables, frozenset(wanted), fetch)
 
+    def testimonies(
+        self,
+        tables: Iterable[pa.Table],
+        wanted: Iterable[str],
+        fetch: Callable[[tuple[str, ...]], pa.Table],
+    ) -> "Callable[[str, str], EventTestimony | None]":
+        """Return what gives, for a rule and an event by uid, what the event says for its finding.
+
+        Args:
+            tables: events that are at hand.
+            wanted: uids of the events that may be asked about.
+            fetch: gives other events by uid; asked once, and only where one of `wanted` is missing.
+        """
+        from tocsin.detect.evidence import EventEvidence
+
+        evidence = EventEvidence(self._reads, tables, frozenset(wanted), fetch)
+        known = cache(self._reads_with_links)
+
+        def of(rule_uid: str, event_uid: str) -> "EventTestimony | None":
+            return evidence.testimony(event_uid, known(evidence.source_of(event_uid), rule_uid))
+
+        return of
+
     @staticmethod
     def read_condition(text: str, location: str = "condition") -> Condition:
         """Return the condition that a suppression writes as a Sigma detection, or a part of one.
@@ -260,6 +284,15 @@ class RuleSet:
                 entity = self.correlation_rules[rule_uid].entity if plan else bound.rule.entity
                 return bound.reader, entity
         return None
+
+    def _reads_with_links(
+        self, source: str, rule_uid: str
+    ) -> tuple[EventReader, tuple[EntityPath, ...]] | None:
+        found = self._reads(source, rule_uid)
+        if found is None:
+            return None
+        links = next((rule.links for rule in self.rules if rule.uid == rule_uid), ())
+        return found[0], (*found[1], *links)
 
 
 def _assembled(

@@ -1,22 +1,23 @@
 """Incidents become action requests and messages: playbooks propose within limits. Thinks only.
 
 `notifying` says whom to tell of which incident, `actions` what an action promises, `requests` which
-states a wish to act goes through.
+states a wish to act goes through, `playbooks` how one is written, `proposing` what they ask for,
+`guardrails` what they may not.
 """
 
-from tocsin.respond import actions, notifying, requests
+from tocsin.respond import actions, guardrails, notifying, playbooks, ports, proposing, requests
 from tocsin.respond.playbooks import Playbook, parse_playbook
-from tocsin.respond.ports import Inventory
-from tocsin.respond.proposing import ActionRequest, Limits, propose
+from tocsin.respond.requests import ActionRequest
 
 __all__ = [
     "ActionRequest",
-    "Inventory",
-    "Limits",
     "Playbook",
     "actions",
+    "guardrails",
     "notifying",
     "parse_playbook",
-    "propose",
+    "playbooks",
+    "ports",
+    "proposing",
     "requests",
 ]

@@ -1,49 +1,20 @@
-"""What acting will need of other rooms, said here so that no room has to know another.
+"""What responding needs of other rooms, said here so that no room has to know another."""
 
-`isolate` brokers credentials, `store` keeps the journal and the inventory; `run` hands them in.
-"""
-
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Protocol
 
 from tocsin.ocsf import Entity
-from tocsin.respond.proposing import ActionRequest
-
-RequestState = Literal[
-    "proposed", "approved", "applying", "verified", "active", "reverting", "reverted", "failed"
-]
-
-
-@dataclass(frozen=True, slots=True)
-class Lease:
-    """Credentials for one request, for a short time.
-
-    Attributes:
-        variables: as the cloud's own client reads them; never logged.
-        expires_time: UTC; they are worthless afterwards.
-    """
-
-    variables: Mapping[str, str] = field(repr=False)
-    expires_time: datetime
-
-
-class CredentialBroker(Protocol):
-    """Holds the credentials that may change a cloud, in a process of its own."""
-
-    def lease(self, request: ActionRequest, account: str, permissions: Sequence[str]) -> Lease:
-        """Return credentials that can do no more than `permissions` in `account`.
-
-        Raises:
-            ActionError: the request is not approved, or the cloud gives no credentials.
-        """
-        ...
 
 
 @dataclass(frozen=True, slots=True)
 class KnownResource:
-    """What the inventory knows of a resource at some time."""
+    """What the inventory knows of a resource at some time.
+
+    Attributes:
+        tags: of the provider, where the inventory knows them.
+    """
 
     uid: str
     type: str
@@ -51,6 +22,7 @@ class KnownResource:
     account: str
     region: str
     observed_time: datetime
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 class Inventory(Protocol):
@@ -63,18 +35,52 @@ class Inventory(Protocol):
         """
         ...
 
-
-class RequestJournal(Protocol):
-    """Keeps requests and what became of them; written before every deed."""
-
-    def waiting(self, now: datetime) -> tuple[ActionRequest, ...]:
-        """Return the approved requests that nobody has begun, oldest first."""
+    def count(self, type: str, account: str) -> int:
+        """Return how many resources of a type an account has, as far as is known."""
         ...
 
-    def record(self, request_uid: str, state: RequestState, detail: str, now: datetime) -> None:
-        """Store what becomes of a request; durable when this returns.
 
-        Raises:
-            StoreError: it could not be written; then nothing may be done.
+class Testimony(Protocol):
+    """One event of a finding, as the rule of that finding reads it."""
+
+    @property
+    def source(self) -> str:
+        """The source's type, such as `aws.cloudtrail`."""
+        ...
+
+    @property
+    def event(self) -> Mapping[str, object]:
+        """The event by OCSF attributes."""
+        ...
+
+    @property
+    def record(self) -> Mapping[str, object]:
+        """The source's own record."""
+        ...
+
+    def named(self) -> tuple[tuple[Entity, tuple[str, ...]], ...]:
+        """Return every entity that the event names for its finding.
+
+        With each the paths that it was read from; `ocsf.` stands before those of OCSF.
         """
         ...
+
+
+class Labels(Protocol):
+    """Says who chose the value of a field."""
+
+    def label(self, source: str, path: str) -> str:
+        """Return `provider`, `agent` or `attacker`; `ocsf.` stands before paths of OCSF."""
+        ...
+
+
+class NoInventory:
+    """An inventory that knows nothing."""
+
+    def resource_at(self, entity: Entity, time: datetime) -> KnownResource | None:
+        """Return nothing."""
+        return None
+
+    def count(self, type: str, account: str) -> int:
+        """Return 0."""
+        return 0

@@ -1,141 +1,268 @@
 """Propose actions for incidents, within limits.
 
 A proposal is data: nothing here, or called from here, touches a cloud. The same incident, playbook
-and entity give the same request with the same identifier, so that a replay proposes nothing twice.
+and target give the same request with the same identifier, so that a replay proposes nothing twice.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
 
 from tocsin.incidents import Incident
 from tocsin.ocsf import Entity
 from tocsin.ocsf.identifiers import derive
-from tocsin.respond.playbooks import Mode, Playbook, Trigger
+from tocsin.respond import requests
+from tocsin.respond.guardrails import Ledger, Limits, is_own
+from tocsin.respond.playbooks import Playbook, Step
+from tocsin.respond.playbooks.trigger import (
+    asks_for_event,
+    scene,
+    shown_finding,
+    shown_incident,
+    test_of,
+)
+from tocsin.respond.ports import Inventory, Labels, Testimony
+from tocsin.respond.requests import HIGHEST_AUTOMATIC_LEVEL, ActionRequest, Mode
+from tocsin.respond.targets import Found, Resolver
 
-HOUR = timedelta(hours=1)
+OWN_RULES = "tocsin.response"
+"""How the identifiers of rules begin whose findings are about responding itself."""
 
 
 @dataclass(frozen=True, slots=True)
-class ActionRequest:
-    """A wish to act, to be stored before it can ever be a deed.
+class Case:
+    """An incident that changed, with the findings that changed it.
 
     Attributes:
-        uid: derived from playbook, step, incident and target; the key that makes it happen once.
-        arguments: a JSON object, as the playbook writes it.
-        requested_time: UTC.
-        reason: why, in one sentence for the one who approves.
+        findings: rows of `ocsf.schemas.FINDINGS`, each with what its events say, the newest first.
     """
 
-    uid: str
+    incident: Incident
+    findings: tuple[tuple[Mapping[str, object], tuple[Testimony, ...]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A playbook that asked for more than it may: it is stopped until somebody looks.
+
+    Attributes:
+        incident_uid: of the riskiest incident that was left out.
+    """
+
     playbook_uid: str
-    incident_uid: str
-    action: str
-    target: Entity
-    arguments: str
-    mode: Mode
-    requested_time: datetime
+    title: str
     reason: str
+    incident_uid: str
+    mode: Mode
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """What holds for all playbooks together.
+class Proposed:
+    """What playbooks ask for, riskiest incident first, and the playbooks that went too far."""
+
+    requests: tuple[ActionRequest, ...] = ()
+    stops: tuple[Stop, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What proposing asks beside its arguments; all of it is read, nothing is changed.
 
     Attributes:
-        most_per_hour: entities that all playbooks together may touch in any hour.
-        never_touch: uids or names that are never a target: break-glass identities, Tocsin itself.
+        labels: who chose which field.
+        inventory: what things were.
+        limits: over all playbooks.
+        stopped: uids of playbooks that went too far and that nobody has let go on.
     """
 
-    most_per_hour: int = 20
-    never_touch: frozenset[str] = frozenset()
+    labels: Labels
+    inventory: Inventory
+    limits: Limits
+    stopped: frozenset[str] = frozenset()
 
 
 def propose(
     playbooks: Iterable[Playbook],
-    incidents: Iterable[Incident],
-    limits: Limits,
+    cases: Iterable[Case],
+    surroundings: Surroundings,
     history: Iterable[ActionRequest],
     now: datetime,
-) -> tuple[ActionRequest, ...]:
-    """Return the requests that the playbooks make for these incidents, riskiest incident first.
+) -> Proposed:
+    """Return the requests that the playbooks make for these incidents.
+
+    Caps are counted before the first request: a playbook that would break one makes none of this
+    call's requests and is stopped.
 
     Args:
         playbooks: any order; the result follows their uid.
-        incidents: those that changed; closed and merged ones ask for nothing.
-        limits: over all playbooks.
-        history: requests of at least the last hour and the longest cool-down, any order.
+        cases: incidents that changed; closed and merged ones ask for nothing.
+        surroundings: labels, inventory and limits.
+        history: requests of at least the last hour, the longest cooldown, and of these incidents.
         now: UTC.
     """
-    ledger = _Ledger(limits, tuple(history), now)
-    in_order = sorted(playbooks, key=lambda playbook: playbook.uid)
-    requests: list[ActionRequest] = []
-    for incident in sorted(incidents, key=lambda one: (-one.risk_score, one.uid)):
-        for playbook in in_order:
-            if _fits(playbook.trigger, incident) and ledger.admits(playbook, incident):
-                made = _requests(playbook, incident, now)
-                ledger.add(made)
-                requests.extend(made)
-    return tuple(requests)
+    ledger = Ledger(surroundings.limits, history, surroundings.inventory, now)
+    ordered = sorted(cases, key=lambda one: (-one.incident.risk_score, one.incident.uid))
+    views = [view for view in map(partial(_viewed, surroundings=surroundings), ordered) if view]
+    made: list[ActionRequest] = []
+    stops: list[Stop] = []
+    for playbook in sorted(playbooks, key=lambda one: one.uid):
+        if playbook.uid in surroundings.stopped:
+            continue
+        wanted = _wanted(playbook, views, surroundings, ledger, now)
+        stop = _admit(playbook, wanted, ledger, made)
+        if stop is not None:
+            stops.append(stop)
+    place = {case.incident.uid: number for number, case in enumerate(ordered)}
+    made.sort(key=lambda one: (place[one.incident_uid], one.playbook_uid, one.step))
+    return Proposed(tuple(made), tuple(stops))
 
 
-class _Ledger:
-    """What was requested before and in this call."""
+@dataclass(frozen=True, slots=True)
+class _View:
+    """A case as triggers read it; events that Tocsin caused itself are left out."""
 
-    def __init__(self, limits: Limits, history: tuple[ActionRequest, ...], now: datetime) -> None:
-        self._limits = limits
-        self._requests = list(history)
-        self._now = now
-
-    def add(self, requests: Iterable[ActionRequest]) -> None:
-        self._requests.extend(requests)
-
-    def admits(self, playbook: Playbook, incident: Incident) -> bool:
-        target = incident.entities[0]
-        if {target.uid, target.name} & self._limits.never_touch:
-            return False
-        own = [one for one in self._requests if one.playbook_uid == playbook.uid]
-        if any(self._blocks(one, playbook, incident) for one in own):
-            return False
-        return (
-            self._touched(own) < playbook.most_per_hour
-            and self._touched(self._requests) < self._limits.most_per_hour
-        )
-
-    def _blocks(self, past: ActionRequest, playbook: Playbook, incident: Incident) -> bool:
-        if past.target.uid != incident.entities[0].uid:
-            return False
-        is_same = past.incident_uid == incident.uid
-        return is_same or self._now - past.requested_time < playbook.cooldown
-
-    def _touched(self, requests: Iterable[ActionRequest]) -> int:
-        recent = (one for one in requests if self._now - one.requested_time < HOUR)
-        return len({(one.playbook_uid, one.target.uid) for one in recent})
+    incident: Incident
+    shown: Mapping[str, object]
+    findings: tuple[tuple[Mapping[str, object], Mapping[str, object], tuple[Testimony, ...]], ...]
 
 
-def _fits(trigger: Trigger, incident: Incident) -> bool:
+def _viewed(case: Case, surroundings: Surroundings) -> _View | None:
+    incident = case.incident
     if incident.merged_into or incident.status in ("Resolved", "Closed"):
-        return False
-    if incident.severity_id < trigger.severity_id:
-        return False
-    if trigger.tactics and trigger.tactics.isdisjoint(incident.tactics):
-        return False
-    return not trigger.entity_types or incident.entities[0].type in trigger.entity_types
+        return None
+    findings = []
+    for row, testimonies in case.findings:
+        others = tuple(one for one in testimonies if not is_own(one, surroundings.limits.own_roles))
+        is_ours = bool(testimonies) and not others
+        if not is_ours and not str(row["rule_uid"]).startswith(OWN_RULES):
+            findings.append((row, shown_finding(row), others))
+    return _View(incident, shown_incident(incident), tuple(findings)) if findings else None
 
 
-def _requests(playbook: Playbook, incident: Incident, now: datetime) -> tuple[ActionRequest, ...]:
-    target = incident.entities[0]
-    return tuple(
-        ActionRequest(
-            uid=derive("req", playbook.uid, str(number), step.action, incident.uid, target.uid),
+def _wanted(
+    playbook: Playbook,
+    views: Sequence[_View],
+    surroundings: Surroundings,
+    ledger: Ledger,
+    now: datetime,
+) -> list[ActionRequest]:
+    resolver = Resolver(surroundings.labels, surroundings.inventory)
+    wanted: list[ActionRequest] = []
+    seen: set[tuple[str, str, str, str]] = set()
+    for view in views:
+        fitting = _fitting(playbook, view)
+        if not fitting:
+            continue
+        for step in playbook.steps:
+            asking = _Asking(playbook, step, surroundings, now)
+            found = resolver.targets(step, fitting, view.incident.last_time)
+            for one in found[: playbook.caps.per_incident]:
+                request = asking.request(view.incident, one)
+                elsewhere = (step.action, one.target.type, one.target.account, one.target.uid)
+                is_known = ledger.has(request.uid) or elsewhere in seen
+                if is_known or ledger.is_cooling(playbook, one.target, view.incident.uid):
+                    continue
+                seen.add(elsewhere)
+                wanted.append(request)
+    return wanted
+
+
+def _fitting(playbook: Playbook, view: _View) -> list[tuple[Testimony, Mapping[str, object]]]:
+    """Return the events that the trigger fits, each with its finding."""
+    test = test_of(playbook.trigger)
+    needs_event = asks_for_event(playbook.trigger)
+    fitting: list[tuple[Testimony, Mapping[str, object]]] = []
+    for row, finding, testimonies in view.findings:
+        if needs_event:
+            fits = [one for one in testimonies if test(scene(view.shown, finding, one.event))]
+        else:
+            fits = list(testimonies) if test(scene(view.shown, finding, {})) else []
+        fitting.extend((one, row) for one in fits)
+    return fitting
+
+
+def _admit(
+    playbook: Playbook, wanted: list[ActionRequest], ledger: Ledger, made: list[ActionRequest]
+) -> Stop | None:
+    """Take what is wanted into the ledger, or nothing of it and the reason."""
+    counted = [one for one in wanted if one.state != "refused"]
+    reason = ledger.overflow(playbook, counted) if counted else ""
+    if reason:
+        first = counted[0].incident_uid
+        return Stop(playbook.uid, playbook.title, reason, first, playbook.mode)
+    # What is refused anyway is shown, but not by the thousand.
+    refused = [one for one in wanted if one.state == "refused"][: playbook.caps.per_ten_minutes]
+    for one in (*counted, *refused):
+        ledger.add(one)
+        made.append(one)
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """A step of a playbook that asks now."""
+
+    playbook: Playbook
+    step: Step
+    surroundings: Surroundings
+    now: datetime
+
+    def request(self, incident: Incident, found: Found) -> ActionRequest:
+        """Return what is asked about one target; refused where it may not be planned."""
+        playbook, step = self.playbook, self.step
+        run = requests.run_uid(playbook.uid, incident.uid)
+        mode, ceiling = _mode(playbook, step)
+        refusal = found.problem or _protection(found, self.surroundings, incident)
+        reason = f"{playbook.title}: {incident.title} (risk {incident.risk_score})"
+        request = ActionRequest(
+            uid=requests.request_uid(run, step.number, step.action, found.target),
+            run_uid=run,
             playbook_uid=playbook.uid,
+            step=step.number,
             incident_uid=incident.uid,
             action=step.action,
-            target=target,
+            target=found.target,
             arguments=step.arguments,
-            mode=playbook.mode,
-            requested_time=now,
-            reason=f"{playbook.title}: {incident.title} (risk {incident.risk_score})",
+            mode=mode,
+            state="observed" if mode == "observe" else "proposed",
+            author=f"playbook:{playbook.uid}",
+            reason=f"{reason}; {ceiling}" if ceiling else reason,
+            requested_time=self.now,
+            lasts=step.lasts,
+            needed_approvals=_approvals(playbook, step, mode),
+            on_failure=step.on_failure,
         )
-        for number, step in enumerate(playbook.steps)
-    )
+        if not refusal:
+            return request
+        # Under a name of its own: the target may become certain later.
+        uid = derive("req", request.uid, "refused")
+        said = f"not planned: {refusal}. {reason}"
+        return replace(request, uid=uid, state="refused", reason=said)
+
+
+def _protection(found: Found, surroundings: Surroundings, incident: Incident) -> str:
+    target = found.target
+    protected = surroundings.limits.protected
+    if reason := protected.reason(target):
+        return f"{target.name} is protected: {reason}"
+    if target.type == "address":
+        return ""
+    entity = Entity(target.type, target.uid, target.name)
+    known = surroundings.inventory.resource_at(entity, incident.last_time)
+    reason = protected.reason(target, known)
+    return f"{target.name} is protected: {reason}" if reason else ""
+
+
+def _mode(playbook: Playbook, step: Step) -> tuple[Mode, str]:
+    """Return the mode of a step, and why it is lower than its playbook's."""
+    facts = step.facts
+    is_narrow = facts.level <= HIGHEST_AUTOMATIC_LEVEL and facts.category != "destructive"
+    if playbook.mode == "automatic" and not is_narrow and not facts.restores_safety:
+        return "approve", f"its level {facts.level} is too high to happen by itself"
+    return playbook.mode, ""
+
+
+def _approvals(playbook: Playbook, step: Step, mode: Mode) -> int:
+    least = requests.needed_approvals(step.facts, mode, by_person=False)
+    return max(least, playbook.approvals) if least else 0
