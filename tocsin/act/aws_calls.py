@@ -16,7 +16,12 @@ INCIDENT_TAG = "tocsin:incident"
 """Tag of what an action makes; its value is the uid of the incident."""
 
 _GLOBAL = ("iam", "organizations")
-_PAGES = (("NextToken", "NextToken"), ("nextToken", "nextToken"), ("Marker", "Marker"))
+_PAGES = (
+    ("NextToken", "NextToken"),
+    ("nextToken", "nextToken"),
+    ("Marker", "Marker"),
+    ("NextMarker", "Marker"),
+)
 _MOST_PAGES = 100
 
 
@@ -26,7 +31,12 @@ class NoArguments:
 
 
 def order(
-    target: Target, service: str, operation: str, *, volatile: Sequence[str] = (), **given: object
+    target: Target,
+    service: str,
+    operation: str,
+    volatile: Sequence[str] = (),
+    /,
+    **given: object,
 ) -> Call:
     """Return a call in the target's region; parameters are boto3's."""
     return _call(target, service, operation, given, frozenset(volatile))
