@@ -1,0 +1,88 @@
+"""Calls go through the broker: this side asks, `broker_child` holds the credentials.
+
+What stands here knows no credentials; it names an account, the rights that an action needs, and the
+call.
+"""
+
+from collections.abc import Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from tocsin.errors import ActionError, CallRefusedError, OutcomeUnknownError, TargetGoneError
+from tocsin.isolate.broker import Broker, BrokerError, forget
+from tocsin.respond.actions import Call
+from tocsin.respond.actions.words import State
+
+CHILD = "tocsin.run.broker_child"
+CALL_SECONDS = 150.0
+"""Longer than a caller's own limits with all its repetitions."""
+
+ERRORS: Mapping[str, type[ActionError]] = {
+    error.__name__: error
+    for error in (ActionError, CallRefusedError, OutcomeUnknownError, TargetGoneError)
+}
+_HIDDEN = "held by the broker"
+
+
+@dataclass(frozen=True, slots=True)
+class BrokeredCaller:
+    """Sends calls to one account through the broker; a `Caller`.
+
+    Attributes:
+        provider: kind of the account in the settings: `aws`, `gcp`.
+        account: its number or name in the settings.
+        rights: what the session may do, as the provider reads it; "" for all that its role may.
+        session_name: by which the calls are recognized in the provider's log.
+    """
+
+    broker: Broker
+    provider: str
+    account: str
+    rights: str = ""
+    session_name: str = "tocsin-respond"
+
+    def call(self, call: Call) -> State:
+        """Send one call; see `tocsin.respond.actions.Caller`."""
+        question: Sequence[object] = (
+            "call",
+            self.provider,
+            self.account,
+            self.rights,
+            self.session_name,
+            [call.service, call.operation, call.parameters, call.region],
+        )
+        try:
+            answer = self.broker.ask(question, seconds=CALL_SECONDS)
+        except BrokerError as error:
+            kind = ActionError if call.is_reading else OutcomeUnknownError
+            raise kind(str(error)) from error
+        return _told(answer)
+
+
+def _told(answer: object) -> State:
+    word, value = cast("tuple[str, object]", answer)
+    if word == "ok":
+        return cast("State", value)
+    raise ERRORS.get(word, ActionError)(str(value))
+
+
+def opened(config: Path | None, environ: MutableMapping[str, str]) -> tuple[Broker, dict[str, str]]:
+    """Start the broker, and take what only it may see out of this process.
+
+    Args:
+        config: the settings file, which the child reads by itself.
+        environ: of this process; the broker's variables are taken out of it.
+
+    Returns:
+        The broker, and the environment to read one's own settings with: references to the broker's
+        variables are fulfilled there, but not with their values.
+
+    Raises:
+        BrokerError: it does not start.
+    """
+    broker = Broker(CHILD, (str(config or ""),), dict(environ))
+    broker.start()
+    names = forget(environ)
+    broker.environ = {name: value for name, value in environ.items() if name not in names}
+    return broker, {**environ, **dict.fromkeys(names, _HIDDEN)}
