@@ -7,6 +7,7 @@ from tocsin.store import backup, durable, migrations
 from tocsin.store.accounts import Accounts
 from tocsin.store.audit import Audit
 from tocsin.store.database import Database
+from tocsin.store.entities import Entities
 from tocsin.store.events import Events
 from tocsin.store.findings import Findings
 from tocsin.store.folder import DataFolder
@@ -39,6 +40,7 @@ class Store:
         turns: the way in: what a turn reads and its one commit.
         events: search, histogram, top values, SQL.
         findings: lists and single findings with their evidence.
+        entities: findings by what they name.
         incidents: lists, timelines and changes of incidents.
         decisions: merges and splits of incidents by people.
         stories: what the events of incidents did.
@@ -64,6 +66,7 @@ class Store:
         self.turns = Turns(folder, database)
         self.events = Events(lake, database)
         self.findings = Findings(database)
+        self.entities = Entities(database)
         self.incidents = Incidents(database)
         self.decisions = Decisions(database)
         self.stories = Stories(database)

@@ -16,6 +16,7 @@ from tocsin.serve.cli import (
     connect_commands,
     content_commands,
     drill_commands,
+    entity_commands,
     finding_commands,
     forward_commands,
     incident_commands,
@@ -64,6 +65,7 @@ connect_commands.add_to(app)
 incident_commands.add_to(app)
 finding_commands.add_to(app)
 resource_commands.add_to(app)
+entity_commands.add_to(app)
 source_commands.add_to(app)
 intelligence_commands.add_to(app)
 notify_commands.add_to(app)

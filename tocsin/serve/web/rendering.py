@@ -49,6 +49,7 @@ def environment(asset_url: "Callable[[str], str]", language: str = "") -> Enviro
         asset=asset_url,
         aware=aware,
         clause=queries.clause,
+        entity_url=entity_url,
         names=names,
         range_choices=ranges.CHOICES,
         spark_points=charts.spark_points,
@@ -78,6 +79,17 @@ def url(path: str, query: Query | None = None, /, **more: object) -> str:
     parts = {**(query or {}), **more}
     filled = {name: _part(value) for name, value in parts.items() if value not in (None, "", [])}
     return f"{quote(path)}?{urlencode(filled, doseq=True)}" if filled else quote(path)
+
+
+def entity_url(entity: object) -> str:
+    """Return the address of an entity's page; of an entity or of a row of one."""
+    kind, uid = (_part_of(entity, name) for name in ("type", "uid"))
+    return f"/entities/{quote(kind, safe='')}/{quote(uid, safe='')}"
+
+
+def _part_of(entity: object, name: str) -> str:
+    found = entity.get(name) if isinstance(entity, Mapping) else getattr(entity, name)
+    return str(found or "")
 
 
 def told(translate: "Callable[[str], str]", sentence: telling.Sentence) -> Markup:

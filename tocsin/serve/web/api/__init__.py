@@ -1,6 +1,6 @@
 """The versioned API: `/api/v1`, JSON, described by its own OpenAPI document."""
 
-from tocsin.serve.web.api import decisions, events, incident_work, queue, resources, watch
+from tocsin.serve.web.api import decisions, entities, events, incident_work, queue, resources, watch
 
 routers = (
     incident_work.router,
@@ -8,6 +8,7 @@ routers = (
     queue.router,
     events.router,
     resources.router,
+    entities.router,
     watch.router,
 )
 

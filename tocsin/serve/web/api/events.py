@@ -25,7 +25,7 @@ def search_events(request: Request, asked: Events) -> Listed[OcsfEvent]:
     page = _events(request).search(
         asked.q, visitor_of(request).scope, asked.span, limit=asked.limit, cursor=asked.cursor
     )
-    return Listed(items=[_ocsf(row) for row in rows(page.rows)], next_cursor=page.cursor)
+    return Listed(items=[ocsf_event(row) for row in rows(page.rows)], next_cursor=page.cursor)
 
 
 @operation(router, "GET", "/events/histogram", Permission.READ, response_model=list[BucketModel])
@@ -58,14 +58,14 @@ def get_event(request: Request, uid: str) -> OcsfEvent:
     found = rows(_events(request).get(uid, visitor_of(request).scope))
     if not found:
         raise HTTPException(404, "this event is not stored, or no longer")
-    return _ocsf(found[0])
+    return ocsf_event(found[0])
 
 
 def _events(request: Request) -> "StoredEvents":
     return console_of(request).store.events
 
 
-def _ocsf(row: Row) -> OcsfEvent:
+def ocsf_event(row: Row) -> OcsfEvent:
     """Return the OCSF event of a row; what JSON has no word for becomes text."""
     text = json.dumps(output.event_json(dict(row)), default=str)
     return cast("OcsfEvent", json.loads(text))

@@ -3,6 +3,7 @@
 from tocsin.serve.web.pages import (
     account,
     coverage,
+    entities,
     entrance,
     findings,
     incident_work,
@@ -21,6 +22,7 @@ routers = (
     incident_work.router,
     incidents.router,
     findings.router,
+    entities.router,
     search.router,
     sources.router,
     rules.router,
