@@ -37,6 +37,7 @@ PLUGS = {
     "receiver": ("tocsin.collect.receivers", "tocsin.collect.contracts", "Receiver"),
     "notifier": ("tocsin.act.notifiers", "tocsin.act.contracts", "Notifier"),
     "forwarder": ("tocsin.act.forwarders", "tocsin.act.forwarding", "Forwarder"),
+    "ticket system": ("tocsin.act.tickets", "tocsin.act.ticketing", "TicketSystem"),
 }
 """Kinds of plugs: their package, and where their promise is written."""
 
@@ -364,7 +365,6 @@ def extension_points_page() -> str:
         "settings dataclass. It is found by its name: as a file of the package below, or as an",
         "entry point of another installed package. Nothing registers itself. The name of a source",
         "or receiver is the `kind` of a feed, and its settings are the keys of that feed.",
-        "Notifiers of other packages cannot be named in the settings yet.",
         "",
         "Content is added as a file too: a [mapping](../guides/add-a-source.md) in",
         "`content/mappings`, a [rule](../guides/add-a-rule.md) in `content/rules` or in a folder",

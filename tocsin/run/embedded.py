@@ -28,6 +28,7 @@ from tocsin.run.queue import TurnQueue
 from tocsin.run.reloading import Reloader, Reread
 from tocsin.run.remembering import Learning, learning
 from tocsin.run.shown import ShownRule
+from tocsin.run.ticketing import TicketLoop, ticketing
 from tocsin.run.tools import Tools
 from tocsin.run.turning import Turner
 from tocsin.run.upkeep import Upkeep
@@ -63,6 +64,7 @@ class Running:
         is_demo: whether the demo's sources run, and no others.
         receiving: what others push to, also by sockets of its own.
         forwarding: the work of each forwarder.
+        tickets: what keeps tickets in other systems.
         log_file: where the log goes when the terminal is kept free; else `None`.
     """
 
@@ -79,6 +81,7 @@ class Running:
     intelligence: IntelligenceWatch
     receivers: "Listener | None"
     notifying: Notifying
+    tickets: TicketLoop
     receiving: Sequence[Receiver] = ()
     forwarding: tuple[ForwardWork, ...] = ()
     log_file: Path | None = None
@@ -140,6 +143,7 @@ class Running:
         more = (
             *forwarding_work.problems(self.store),
             *self.notifying.problems(),
+            *self.tickets.problems(),
             *self.upkeep.problems(),
             *self.reloader.problems(),
             *self.intelligence.problems(),
@@ -208,6 +212,7 @@ class Running:
         return [
             *work,
             *self.notifying.work(),
+            *self.tickets.work(),
             ("upkeep", self.upkeep.run),
             ("rules", self.reloader.run),
             ("intelligence", self.intelligence.run),
@@ -271,6 +276,7 @@ def _assemble(settings: Settings, store: Store, demo: bool, reread: Reread | Non
         ),
         receivers=_receivers(settings, receiving, queue, meter),
         notifying=notifying(settings, store, stopping, utc_now, is_silent=demo),
+        tickets=ticketing(settings, store, stopping, utc_now, is_silent=demo),
         receiving=receiving,
     )
     if not demo:

@@ -26,6 +26,9 @@ def cross_problems(tree: YamlValue) -> Iterator[tuple[Keys, str]]:
     forwarders = _part(tree, "forwarders")
     named = list(enumerate(forwarders)) if isinstance(forwarders, list) else []
     yield from _double_names(named, "forwarder")
+    systems = _part(tree, "tickets")
+    listed_systems = list(enumerate(systems)) if isinstance(systems, list) else []
+    yield from _double_names(listed_systems, "ticket")
     yield from _routes(tree)
     for number, feed in listed:
         if _part(feed, "kind") == "s3":

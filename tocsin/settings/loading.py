@@ -31,6 +31,7 @@ from tocsin.settings.model import Settings
 from tocsin.settings.notifiers import check_notifier, notifier_kinds, notifier_section
 from tocsin.settings.response import account_kinds, account_section, check_account
 from tocsin.settings.section import Section
+from tocsin.settings.tickets import check_tickets, ticket_kinds, ticket_section
 from tocsin.values import FromEnvironment, Override, Surroundings, shown
 
 PREFIX = "TOCSIN_"
@@ -123,6 +124,7 @@ _PLUGGED = (
     _Plugged("forwarders", forwarder_kinds, forwarder_section, _check_forwarder),
     _Plugged("notifiers", notifier_kinds, notifier_section, check_notifier),
     _Plugged("response.accounts", account_kinds, account_section, check_account),
+    _Plugged("tickets", ticket_kinds, ticket_section, check_tickets),
 )
 
 

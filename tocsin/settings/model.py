@@ -10,6 +10,7 @@ from tocsin.settings.knowledge import Enrichment, Intelligence
 from tocsin.settings.notifiers import Notifier, Route
 from tocsin.settings.response import Response
 from tocsin.settings.section import Section
+from tocsin.settings.tickets import Tickets
 from tocsin.values import (
     SEVERITY_IDS,
     Duration,
@@ -237,6 +238,8 @@ class Settings(Section):
     """Which notifiers tell of which incidents; without any, all tell of those that are high or
     worse."""
     response: Response = Response()
+    tickets: tuple[Tickets, ...] = ()
+    """Where incidents get a ticket."""
     incidents: Incidents = Incidents()
     rules: Rules = Rules()
     enrichment: Enrichment = Enrichment()

@@ -15,6 +15,7 @@ from tocsin.settings.notifiers import notifier_kinds, notifier_section
 from tocsin.settings.plugs import defined
 from tocsin.settings.response import Response, account_kinds, account_section
 from tocsin.settings.section import Section
+from tocsin.settings.tickets import ticket_kinds, ticket_section
 
 Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
 Object: TypeAlias = "dict[str, Json]"
@@ -29,7 +30,8 @@ def json_schema() -> Object:
     feeds = _listed("feeds", map(section_of, kind_names(installed=False)))
     others = _listed("forwarders", map(forwarder_section, forwarder_kinds(installed=False)))
     told = _listed("notifiers", map(notifier_section, notifier_kinds(installed=False)))
-    lists = {"feeds": feeds, "forwarders": others, "notifiers": told}
+    kept = _listed("tickets", map(ticket_section, ticket_kinds(installed=False)))
+    lists = {"feeds": feeds, "forwarders": others, "notifiers": told, "tickets": kept}
     lists["response"] = _response()
     whole = defined("Settings", Settings, "", lists)
     schema: Object = whole.model_json_schema(mode="validation")

@@ -23,6 +23,7 @@ from tocsin.store.sightings import Sighting, same_names
 from tocsin.store.snapshots import KeyFile
 from tocsin.store.sources import FeedHealth, Volume
 from tocsin.store.suppressions import KeptSuppression
+from tocsin.store.tickets import KeptTicket, TicketWork
 from tocsin.store.tuning import EntityNoise, RuleNoise
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "HourVolume",
     "KeptRequest",
     "KeptSuppression",
+    "KeptTicket",
     "KeyFile",
     "Moment",
     "Once",
@@ -57,6 +59,7 @@ __all__ = [
     "Search",
     "Sighting",
     "Stopped",
+    "TicketWork",
     "User",
     "Volume",
     "same_names",

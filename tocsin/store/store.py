@@ -27,6 +27,7 @@ from tocsin.store.sightings import Sightings
 from tocsin.store.sources import Sources
 from tocsin.store.stories import Stories
 from tocsin.store.suppressions import Suppressions
+from tocsin.store.tickets import Tickets
 from tocsin.store.tuning import Tuning
 from tocsin.store.turns import Turns
 
@@ -50,6 +51,7 @@ class Store:
         rejects: records no mapping could read, and their replay.
         forwarding: what leaves to other systems, and how far each has come.
         outbox: what is told to people, and how far it has come.
+        tickets: of incidents in other systems, and what comes next for each.
         suppressions: reasons not to alert, and what they hid.
         tuning: figures for those who tune rules.
         requests: wishes to act, what became of them, and what people say to them.
@@ -83,6 +85,7 @@ class Store:
         self.requests = Requests(database)
         self.request_work = RequestWork(database)
         self.response_stop = ResponseStop(folder.path)
+        self.tickets = Tickets(database)
         self.audit = Audit(database)
         self.maintenance = Maintenance(folder, database)
         self._database = database

@@ -7,7 +7,16 @@ tell of it, `bundled` makes messages of what waits, few enough to be read.
 from tocsin.respond.notifying.bundles import Allowance, Bundle, bundled
 from tocsin.respond.notifying.occasions import Occasion, Stage, occasion_of
 from tocsin.respond.notifying.retrying import TRIES, pause
-from tocsin.respond.notifying.routes import Hours, Lane, Notice, Route, Told, lane_of, noticed
+from tocsin.respond.notifying.routes import (
+    Hours,
+    Lane,
+    Notice,
+    Route,
+    Told,
+    lane_of,
+    noticed,
+    takes,
+)
 from tocsin.respond.notifying.texts import FIELDS, Text, digest_text, incident_text, inert
 
 __all__ = [
@@ -31,4 +40,5 @@ __all__ = [
     "noticed",
     "occasion_of",
     "pause",
+    "takes",
 ]

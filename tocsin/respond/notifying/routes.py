@@ -159,8 +159,23 @@ def _stage_for(route: Route, occasion: Occasion, told: Told) -> Stage | None:
 
 
 def _takes(route: Route, occasion: Occasion, incident: Incident, sources: tuple[str, ...]) -> bool:
-    if occasion.severity_id < route.severity_id:
+    if occasion.severity_id < route.severity_id or not _concerns(route, incident, sources):
         return False
+    return not route.during or any(hours.holds(occasion.time) for hours in route.during)
+
+
+def takes(route: Route, incident: Incident, sources: tuple[str, ...]) -> bool:
+    """Return whether a route is for an incident as it is, whatever the hour.
+
+    Args:
+        route: of any targets.
+        incident: as it is now.
+        sources: of its findings.
+    """
+    return incident.severity_id >= route.severity_id and _concerns(route, incident, sources)
+
+
+def _concerns(route: Route, incident: Incident, sources: tuple[str, ...]) -> bool:
     if route.accounts and not set(route.accounts) & set(incident.accounts):
         return False
     names = (
@@ -168,9 +183,7 @@ def _takes(route: Route, occasion: Occasion, incident: Incident, sources: tuple[
         for entity in incident.entities
         for name in (entity.uid, entity.name, f"{entity.type}:{entity.uid}")
     )
-    if not _any_fits(route.sources, sources) or not _any_fits(route.entities, names):
-        return False
-    return not route.during or any(hours.holds(occasion.time) for hours in route.during)
+    return _any_fits(route.sources, sources) and _any_fits(route.entities, names)
 
 
 def _any_fits(patterns: tuple[str, ...], values: Iterable[str]) -> bool:

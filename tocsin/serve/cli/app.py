@@ -28,6 +28,7 @@ from tocsin.serve.cli import (
     store_commands,
     suppression_commands,
     system_commands,
+    ticket_commands,
 )
 from tocsin.serve.cli.output import say
 
@@ -70,6 +71,7 @@ source_commands.add_to(app)
 intelligence_commands.add_to(app)
 notify_commands.add_to(app)
 forward_commands.add_to(app)
+ticket_commands.add_to(app)
 suppression_commands.add_to(app)
 content_commands.add_to(app)
 drill_commands.add_to(app)

@@ -84,12 +84,19 @@ def show(
         incident = found(store, uid)
         moments = store.incidents.timeline(incident.uid, local_scope())
         story = stories.story_of(store, incident, local_scope(), harmless)
+        tickets = [
+            {"system": each.system, "key": each.key, "url": each.url, "is_open": each.is_open}
+            for each in store.tickets.of_incident(incident.uid)
+        ]
     if output is not Output.TABLE:
         rows = [{name: getattr(each, name) for name in _MOMENT_COLUMNS} for each in moments]
         told = [{name: getattr(line, name) for name in _STORY_COLUMNS} for line in story]
-        write_json(_row(incident) | {"story": told, "timeline": rows})
+        write_json(_row(incident) | {"story": told, "timeline": rows, "tickets": tickets})
         return
     _tell(incident, story)
+    for ticket in tickets:
+        is_open = "open" if ticket["is_open"] else "closed"
+        write_line(f"Ticket {ticket['key']} ({ticket['system']}, {is_open}): {ticket['url']}")
     print_rows(
         [
             {"type": each.type, "entity": each.name or each.uid, "uid": each.uid}

@@ -1,0 +1,1 @@
+"""Plugs for systems of tickets, one public class a file; found by name."""
