@@ -5,7 +5,7 @@ runner is refused once its fence is no longer the newest or its time is up: a pr
 frozen and wakes up stores nothing more, and asks before each call, so that it does nothing more.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -14,11 +14,13 @@ from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from tocsin.errors import StoreError
+from tocsin.ocsf.identifiers import derive
 from tocsin.respond.actions import Call, Plan
 from tocsin.respond.actions.words import State
 from tocsin.respond.requests import ActionRequest, RequestState
 from tocsin.store import request_documents
 from tocsin.store.database import Database
+from tocsin.store.notice_tables import OUTBOX
 from tocsin.store.request_rows import (
     TOCSIN,
     KeptRequest,
@@ -33,6 +35,9 @@ from tocsin.store.request_tables import REQUEST_CALLS, REQUESTS, RESPONSE_LEASES
 
 LEASE = timedelta(minutes=3)
 """Longer than any one call may take; every write of the journal begins it anew."""
+
+ASKING_SEVERITY_ID = 4
+"""Questions to people are told as what is high."""
 
 _NAME = "responding"
 _WAITING: tuple[RequestState, ...] = ("proposed", "approved", "applying", "reverting")
@@ -172,11 +177,17 @@ class RequestWork:
             change(connection, request.uid, now, undo=text)
 
     def end(
-        self, lease: Lease, request: ActionRequest, after: State, moment: RequestMoment
+        self,
+        lease: Lease,
+        request: ActionRequest,
+        after: State,
+        moment: RequestMoment,
+        *,
+        problem: str = "",
     ) -> None:
         """Store how a request ended, with what was read then."""
         text = request_documents.state_text(after)
-        self.move(lease, request, moment, after=text, due_time=moment.time)
+        self.move(lease, request, moment, after=text, due_time=moment.time, problem=problem)
 
     def move(
         self, lease: Lease, request: ActionRequest, moment: RequestMoment, **values: object
@@ -206,6 +217,42 @@ class RequestWork:
             _hold(connection, lease, now)
             change(connection, request.uid, now, asked_time=now)
             note(connection, request.uid, RequestMoment(now, request.state, TOCSIN, detail))
+
+    def tell(
+        self,
+        names: Sequence[str],
+        request: ActionRequest,
+        message: tuple[str, str, str],
+        now: datetime,
+    ) -> None:
+        """Write a message for some notifiers; the same key again writes nothing.
+
+        Args:
+            names: of the notifiers.
+            request: that it is about.
+            message: key, title and text.
+            now: UTC.
+        """
+        key, title, text = message
+        row = {
+            "uid": derive("msg", "response", key),
+            "route": "response",
+            "incident_uid": request.incident_uid,
+            "stage": "response",
+            "severity_id": ASKING_SEVERITY_ID,
+            "title": title,
+            "body": text,
+            "count": 1,
+            "time": now,
+            "state": "waiting",
+            "attempts": 0,
+            "due_time": now,
+            "problem": "",
+        }
+        with self._database.write() as connection:
+            for name in names:
+                new = insert(OUTBOX).prefix_with("OR IGNORE").values(**row, target=name)
+                connection.execute(new)
 
     def begin_call(
         self, lease: Lease, uid: str, phase: Phase, numbered: tuple[int, Call], now: datetime
@@ -243,9 +290,10 @@ class RequestWork:
             connection.execute(statement.values(values))
 
     def has_called(self, uid: str, phase: Phase) -> bool:
-        """Say whether any call of a phase was sent, or was about to be."""
+        """Say whether any call of a phase may have changed something: was sent and did not fail."""
         columns = REQUEST_CALLS.c
         query = select(columns.seq).where(columns.request_uid == uid, columns.phase == phase)
+        query = query.where(columns.outcome != "failed")
         with self._database.read() as connection:
             return connection.execute(query.limit(1)).first() is not None
 

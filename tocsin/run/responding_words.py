@@ -1,0 +1,75 @@
+"""What people are told of requests: in messages, on the command line, on pages."""
+
+from datetime import datetime, timedelta
+
+from tocsin.respond.notifying import inert
+from tocsin.respond.requests import ActionRequest, Agreement
+from tocsin.run.responding_accounts import facts_of
+from tocsin.settings import Settings
+from tocsin.store.answers import KeptRequest
+from tocsin.values import duration_text
+
+
+def title_of(request: ActionRequest) -> str:
+    """Return what a request wants, in words: `Disable an access key: AKIA… (aws 1111…)`."""
+    target = request.target
+    try:
+        what = facts_of(request.action).title
+    except Exception:  # the edge of plugs: a request of one that was uninstalled is still shown
+        what = request.action
+    place = f"{target.provider} {target.account}{target.region and f' {target.region}'}"
+    return f"{what}: {target.name or target.uid} ({place})"
+
+
+def page_of_request(settings: Settings, uid: str) -> str:
+    """Return the address of a request's page; "" where pages have no public address."""
+    public = settings.web.public_url
+    return f"{public.rstrip('/')}/response/{uid}" if public else ""
+
+
+def ask_text(kept: KeptRequest, settings: Settings) -> tuple[str, str]:
+    """Return title and text of a message that asks people to approve a plan."""
+    lines = [inert(kept.request.reason), "", *_changes(kept)]
+    lines += [f"Approve or refuse: {_way(kept, settings, 'approve')}"]
+    return inert(f"Approval needed: {title_of(kept.request)}"), "\n".join(lines)
+
+
+def closed_text(kept: KeptRequest, settings: Settings) -> tuple[str, str]:
+    """Return title and text of a message that asks whether what was done should go on."""
+    lines = [
+        "The incident is over, and what was done for it stays until somebody takes it back.",
+        "",
+        *_changes(kept),
+        f"Take it back: {_way(kept, settings, 'undo')}",
+    ]
+    return inert(f"Still in force: {title_of(kept.request)}"), "\n".join(lines)
+
+
+def approval_text(kept: KeptRequest, agreement: Agreement, now: datetime) -> str:
+    """Return who is still to agree, in one sentence."""
+    if kept.request.mode == "observe":
+        return "only observed: nothing is carried out"
+    if agreement.is_given:
+        return "approved"
+    persons = "one person" if agreement.missing == 1 else f"{agreement.missing} persons"
+    if agreement.due is not None:
+        left = max(timedelta(), agreement.due - now)
+        return f"{persons} more, or nobody else once {duration_text(_whole(left))} have passed"
+    return f"{persons} must approve"
+
+
+def _whole(value: timedelta) -> timedelta:
+    return timedelta(seconds=int(value.total_seconds()))
+
+
+def _changes(kept: KeptRequest) -> list[str]:
+    if kept.plan is None:
+        return []
+    lines = [inert(str(change)) for change in kept.plan.changes]
+    lines += [inert(f"Note: {warning}") for warning in kept.plan.warnings]
+    return [*lines, ""] if lines else []
+
+
+def _way(kept: KeptRequest, settings: Settings, word: str) -> str:
+    uid = kept.request.uid
+    return page_of_request(settings, uid) or f"tocsin respond {word} {uid}"
