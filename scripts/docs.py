@@ -29,7 +29,8 @@ ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 
 ROOMS = (
-    *("ocsf", "conditions", "redact", "normalize", "enrich", "intelligence", "detect", "posture"),
+    *("ocsf", "conditions", "redact", "normalize", "enrich", "identity", "intelligence", "detect"),
+    "posture",
     *("incidents", "respond", "collect", "store", "act", "isolate", "run", "serve", "settings"),
 )
 PLUGS = {
@@ -65,9 +66,8 @@ def main(arguments: list[str]) -> int:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
     for path in stale:
-        sys.stdout.write(
-            f"{path} is stale; renew it: {RENEW}\n" if "--check" in arguments else f"{path}\n"
-        )
+        told = f"{path} is stale; renew it: {RENEW}" if "--check" in arguments else path
+        sys.stdout.write(f"{told}\n")
     return 1 if stale and "--check" in arguments else 0
 
 

@@ -9,7 +9,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 PACKAGE = PROJECT / "tocsin"
 THINKING = (
     *("ocsf", "conditions", "normalize", "detect", "posture"),
-    *("enrich", "intelligence", "redact", "incidents", "respond"),
+    *("enrich", "identity", "intelligence", "redact", "incidents", "respond"),
 )
 TOUCHING = ("collect", "store", "act", "isolate")
 SHELL = ("run", "serve")

@@ -1,6 +1,7 @@
 """Group findings into incidents.
 
-Findings are joined when they concern the same entity within `gap` of event time. The result depends
+Findings are joined when they concern the same entity within `gap` of event time, or entities that
+are the same by what is known of identities at that time (`subjects`). The result depends
 only on the arguments, not on the order of the rows: a group grows until no other group shares an
 entity with it within `gap`, and that end is the same from wherever one starts.
 
@@ -14,42 +15,36 @@ those that they split are never joined again (`sides`).
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import pyarrow as pa
 
-from tocsin.incidents.growth import Finding, absorbed, grown, in_time, joined, opened
-from tocsin.incidents.incident import Grouped, Incident, as_utc
+from tocsin.identity import Identities, Key, key_of
+from tocsin.incidents.growth import (
+    KEPT_ENTITIES,
+    Finding,
+    absorbed,
+    assessed,
+    grown,
+    in_time,
+    joined,
+    opened,
+    same_subjects,
+    same_ties,
+)
+from tocsin.incidents.incident import Grouped, Incident, Subject, Tie, as_utc
 from tocsin.incidents.joining import Apart
 from tocsin.incidents.sides import NO_SIDES, Sides, are_opposed
+from tocsin.incidents.subjects import Bonds, bonds_of, is_shared, subjects_in, subjects_of
+from tocsin.incidents.tying import are_tied, reasons, united
 from tocsin.ocsf import Entity
-
-IDENTITY_TYPES = frozenset(
-    {
-        "access_key",
-        "api_key",
-        "container",
-        "function",
-        "host",
-        "instance",
-        "node",
-        "pod",
-        "role",
-        "service_account",
-        "session",
-        "user",
-        "workload",
-    }
-)
-"""Entities that tie findings together. Addresses, accounts, buckets and the like do not: they are
-shared by strangers."""
 
 LATENESS = timedelta(days=1)
 """How long after an incident has gone quiet its late events are still waited for."""
 
 
-def group(
+def group(  # noqa: PLR0913  # each is a fact of its own that the store or the settings know
     open_incidents: Iterable[Incident],
     findings: pa.Table,
     now: datetime,
@@ -58,6 +53,7 @@ def group(
     threshold: int,
     never_link: Collection[str] = frozenset(),
     apart: Collection[Apart] = (),
+    identities: Identities | None = None,
 ) -> Grouped:
     """Join findings to open incidents and open new ones for the rest.
 
@@ -71,6 +67,8 @@ def group(
         never_link: uids or names of identities that many share (roles of CI, of cloud services);
             what they do is grouped, but they tie nobody else to it.
         apart: splits by people that stand.
+        identities: who is who at which time, as far as the findings and incidents need it; where
+            given, incidents that it ties are joined though no finding does.
 
     Returns:
         What changed and what later findings may still join. Where findings tie several open
@@ -84,13 +82,16 @@ def group(
     now = as_utc(now)
     quiet_before = now - gap - LATENESS
     joinable = [incident for incident in open_incidents if _is_joinable(incident, quiet_before)]
-    clusters = _Clusters(gap, frozenset(never_link), Sides(apart))
+    known = identities or Identities()
+    clusters = _Clusters(gap, frozenset(never_link), Sides(apart), known)
     for incident in joinable:
         clusters.add_incident(incident)
     for finding in sorted(_read(findings), key=in_time):
         clusters.add_finding(finding, opens=_opens(finding, threshold))
 
-    settled = (_settle(cluster, now) for cluster in clusters.with_findings())
+    if identities is not None:
+        clusters.tie_incidents()
+    settled = (_settle(cluster, now) for cluster in clusters.settled())
     changed = [incident for incidents in settled for incident in incidents]
     latest = {incident.uid: incident for incident in (*joinable, *changed)}
     still_open = (incident for incident in latest.values() if incident.status != "Closed")
@@ -139,30 +140,31 @@ def _entity(value: dict[str, str | None]) -> Entity:
     return Entity(value["type"] or "", value["uid"] or "", value["name"] or "")
 
 
-Key = tuple[str, str]
-
-
 @dataclass(frozen=True, slots=True)
 class _Cluster:
     """Incidents and findings that belong together so far."""
 
-    keys: frozenset[Key]
+    bonds: Bonds
     first_time: datetime
     last_time: datetime
     incidents: tuple[Incident, ...] = ()
     openers: tuple[Finding, ...] = ()
     followers: tuple[Finding, ...] = ()
     sides: frozenset[str] = NO_SIDES
+    subjects: tuple[Subject, ...] = ()
+    ties: tuple[Tie, ...] = ()
 
     def joined(self, other: "_Cluster") -> "_Cluster":
         return _Cluster(
-            keys=self.keys | other.keys,
+            bonds=united(self.bonds, other.bonds),
             first_time=min(self.first_time, other.first_time),
             last_time=max(self.last_time, other.last_time),
             incidents=self.incidents + other.incidents,
             openers=self.openers + other.openers,
             followers=self.followers + other.followers,
             sides=self.sides | other.sides,
+            subjects=self.subjects + other.subjects,
+            ties=self.ties + other.ties + reasons(self.bonds, other.bonds),
         )
 
     def is_near(self, other: "_Cluster", gap: timedelta) -> bool:
@@ -178,96 +180,161 @@ class _Cluster:
 class _Clusters:
     """Disjoint clusters, found by the entities that tie."""
 
-    def __init__(self, gap: timedelta, never_link: frozenset[str], sides: Sides) -> None:
+    def __init__(
+        self, gap: timedelta, never_link: frozenset[str], sides: Sides, identities: Identities
+    ) -> None:
         self._gap = gap
         self._sides = sides
         self._never_link = never_link
+        self._identities = identities
         self._by_key: defaultdict[Key, list[_Cluster]] = defaultdict(list)
 
     def add_incident(self, incident: Incident) -> None:
-        """Make an incident known; it joins another only where a finding ties them."""
-        roots = ((root.type, root.uid) for root in incident.roots if not self._is_shared(root))
-        keys = self._keys(incident.entities[0], incident.entities[1:]).union(roots)
+        """Make an incident known; it joins others where findings or new identities tie them."""
+        roots = {key_of(root) for root in incident.roots if not is_shared(root, self._never_link)}
+        bonds = bonds_of(subjects_in(incident), self._identities, self._never_link)
+        bonds = replace(bonds, keys=bonds.keys | roots)
         cluster = _Cluster(
-            keys=keys,
+            bonds=bonds,
             first_time=incident.first_time,
             last_time=incident.last_time,
             incidents=(incident,),
-            sides=self._sides.of_incident(incident, keys),
+            sides=self._sides.of_incident(incident, bonds.keys | bonds.loose),
         )
         self._index(cluster)
 
     def add_finding(self, finding: Finding, *, opens: bool) -> None:
         """Join a finding with all that it ties together, until nothing more is tied."""
         sides, links = self._sides.of_finding(finding, finding.links if opens else ())
+        subjects = subjects_of(finding, links, self._never_link)
+        bonds = self._sides.without_opposed(
+            bonds_of(subjects, self._identities, self._never_link), sides
+        )
         current = _Cluster(
-            keys=self._keys(finding.entity, links),
+            bonds=bonds,
             first_time=finding.first_time,
             last_time=finding.last_time,
             openers=(finding,) if opens else (),
             followers=() if opens else (finding,),
             sides=sides,
+            # What is too slight to open an incident ties nothing, now or later.
+            subjects=subjects if opens else (),
+            ties=tuple(tie for key in sorted(bonds.keys) for tie in bonds.steps.get(key, ())),
         )
+        self._grow(current, finding)
+
+    def tie_incidents(self) -> None:
+        """Join incidents that identities tie, though no finding of this turn does."""
+        for cluster in self._distinct():
+            # An earlier one may have taken it in.
+            if cluster.incidents and any(cluster is known for known in self._distinct()):
+                self._drop(cluster)
+                self._grow(cluster, None)
+
+    def settled(self) -> list[_Cluster]:
+        """Return every cluster that changes incidents, once."""
+        return [
+            found
+            for found in self._distinct()
+            if found.openers or found.followers or len(found.incidents) > 1 or _is_moved(found)
+        ]
+
+    def _grow(self, current: _Cluster, finding: Finding | None) -> None:
         while tied := self._tied(current, finding):
             for cluster in tied:
                 self._drop(cluster)
                 current = current.joined(cluster)
         self._index(current)
 
-    def with_findings(self) -> list[_Cluster]:
-        """Return every cluster that findings of this turn are in, once."""
-        distinct = {id(cluster): cluster for known in self._by_key.values() for cluster in known}
-        return [found for found in distinct.values() if found.openers or found.followers]
-
-    def _keys(self, primary: Entity, links: Iterable[Entity]) -> frozenset[Key]:
-        # The first entity always groups its own findings, whatever it is; only identities tie.
-        tying = (link for link in links if self._ties(link)) if self._ties(primary) else ()
-        return frozenset((entity.type, entity.uid) for entity in (primary, *tying))
-
-    def _ties(self, entity: Entity) -> bool:
-        is_identity = entity.type in IDENTITY_TYPES and bool(entity.uid)
-        return is_identity and not self._is_shared(entity)
-
-    def _is_shared(self, entity: Entity) -> bool:
-        return entity.uid in self._never_link or entity.name in self._never_link
-
-    def _tied(self, current: _Cluster, finding: Finding) -> list[_Cluster]:
+    def _tied(self, current: _Cluster, finding: Finding | None) -> list[_Cluster]:
         found = {
             id(cluster): cluster
-            for key in current.keys
+            for key in current.bonds.keys | current.bonds.grounds | current.bonds.loose
             for cluster in self._by_key.get(key, ())
-            if current.is_near(cluster, self._gap) and not are_opposed(current.sides, cluster.sides)
+            if current.is_near(cluster, self._gap)
+            and not are_opposed(current.sides, cluster.sides)
+            and (
+                are_tied(current.bonds, cluster.bonds)
+                or (finding is not None and finding.uid in cluster.finding_uids())
+            )
         }
-        tied = list(found.values())
+        tied = _unambiguous(current, list(found.values()))
         if not any(cluster.sides for cluster in tied):
             return tied
         # Those on different sides exclude each other: the one that fits best comes first.
         return [max(tied, key=lambda cluster: _fit(cluster, finding))]
 
+    def _distinct(self) -> list[_Cluster]:
+        distinct = {id(cluster): cluster for known in self._by_key.values() for cluster in known}
+        return list(distinct.values())
+
     def _index(self, cluster: _Cluster) -> None:
-        for key in cluster.keys:
+        for key in cluster.bonds.keys | cluster.bonds.grounds | cluster.bonds.loose:
             self._by_key[key].append(cluster)
 
     def _drop(self, cluster: _Cluster) -> None:
-        for key in cluster.keys:
+        for key in cluster.bonds.keys | cluster.bonds.grounds | cluster.bonds.loose:
             # By identity: two incidents may be equal in all that a cluster keeps.
             self._by_key[key] = [known for known in self._by_key[key] if known is not cluster]
 
 
-def _fit(cluster: _Cluster, finding: Finding) -> tuple[bool, bool, datetime, str]:
+def _unambiguous(current: _Cluster, tied: list[_Cluster]) -> list[_Cluster]:
+    """Return the tied ones; a shared address alone joins one of several attacks to none."""
+    by_address = [one for one in tied if not _is_sure(current, one)]
+    if len(by_address) < 2:
+        return tied
+    return [one for one in tied if _is_sure(current, one)]
+
+
+def _is_sure(current: _Cluster, other: _Cluster) -> bool:
+    is_plain = not current.bonds.keys and not other.bonds.keys
+    sure = replace(current.bonds, loose=frozenset())
+    is_known = not current.finding_uids().isdisjoint(other.finding_uids())
+    return is_plain or is_known or are_tied(sure, other.bonds)
+
+
+def _is_moved(cluster: _Cluster) -> bool:
+    """Return whether an incident is now known to be about more than was known before."""
+    (incident,) = cluster.incidents
+    known = {key_of(entity) for entity in incident.anchors}
+    return bool(incident.subjects) and not set(cluster.bonds.entities) <= known
+
+
+def _fit(cluster: _Cluster, finding: Finding | None) -> tuple[bool, bool, datetime, str]:
     """Say how well a finding fits: it is there already, its entity comes first, it is recent."""
+    uid = max((one.uid for one in cluster.incidents), default="")
+    if finding is None:
+        return False, False, cluster.last_time, uid
     primaries = {(one.entities[0].type, one.entities[0].uid) for one in cluster.incidents}
     is_about = (finding.entity.type, finding.entity.uid) in primaries
-    uid = max((one.uid for one in cluster.incidents), default="")
     return finding.uid in cluster.finding_uids(), is_about, cluster.last_time, uid
 
 
 def _settle(cluster: _Cluster, now: datetime) -> list[Incident]:
     """Return the incidents that a cluster changes: one that lives on, then those it absorbs."""
     if not cluster.incidents:
-        return [opened(cluster.openers, cluster.followers, now)] if cluster.openers else []
+        if not cluster.openers:
+            return []
+        return [_bound(opened(cluster.openers, cluster.followers, now), cluster)]
     eldest, *others = sorted(
         cluster.incidents, key=lambda one: (one.opened_time, one.first_time, one.uid)
     )
-    survivor = grown(joined(eldest, others), cluster.openers, cluster.followers, now)
+    whole = joined(eldest, others)
+    if cluster.openers or cluster.followers:
+        survivor = grown(whole, cluster.openers, cluster.followers, now)
+    else:
+        later = replace(whole, updated_time=now, version=whole.version + 1)
+        survivor = assessed(later)
+    survivor = _bound(survivor, cluster)
     return [survivor, *(absorbed(other, survivor, now) for other in others)]
+
+
+def _bound(incident: Incident, cluster: _Cluster) -> Incident:
+    """Return the incident with what it is about and why that belongs together."""
+    anchors = (cluster.bonds.entities[key] for key in sorted(cluster.bonds.entities))
+    return replace(
+        incident,
+        subjects=same_subjects((*incident.subjects, *cluster.subjects)),
+        anchors=tuple(anchors)[:KEPT_ENTITIES],
+        ties=same_ties((*incident.ties, *cluster.ties)),
+    )

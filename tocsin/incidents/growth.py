@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from tocsin.incidents.attachments import attached_to_all
-from tocsin.incidents.incident import Incident, Status
+from tocsin.incidents.incident import Incident, Status, Subject, Tie
 from tocsin.incidents.risk import assess_risk
 from tocsin.ocsf import Entity
 from tocsin.ocsf.identifiers import derive
@@ -16,6 +16,9 @@ KEPT_FINDINGS = 1_000
 
 KEPT_ENTITIES = 500
 """Entities of one incident, so that one that creates users by the thousand stays readable."""
+
+KEPT_TIES = 100
+"""Reasons of one incident; the first ones stay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +147,35 @@ def joined(eldest: Incident, others: Sequence[Incident]) -> Incident:
         match_count=sum(one.match_count for one in family),
         acknowledged_time=min(taken, default=None),
         roots=_distinct(entity for one in family for entity in one.roots),
+        subjects=same_subjects(subject for one in family for subject in one.subjects),
+        ties=same_ties(tie for one in family for tie in one.ties),
         apart=_union(*(one.apart for one in family)),
     )
+
+
+def same_subjects(subjects: Iterable[Subject]) -> tuple[Subject, ...]:
+    """Return each subject once with the whole time of it; the latest of very many.
+
+    Of addresses, who are others later, each hour counts for itself.
+    """
+    found: dict[tuple[object, ...], Subject] = {}
+    for one in subjects:
+        is_address = one.entity.type == "address"
+        hour = one.first.replace(minute=0, second=0, microsecond=0) if is_address else None
+        key = (one.entity.type, one.entity.uid, one.bond, one.scope, one.sessions, hour)
+        old = found.get(key)
+        if old is not None:
+            one = replace(old, first=min(old.first, one.first), last=max(old.last, one.last))
+        found[key] = one
+    return tuple(found.values())[-KEPT_ENTITIES:]
+
+
+def same_ties(ties: Iterable[Tie]) -> tuple[Tie, ...]:
+    """Return each tie once, by what it ties."""
+    found: dict[tuple[str, ...], Tie] = {}
+    for tie in ties:
+        found.setdefault((tie.one.type, tie.one.uid, tie.other.type, tie.other.uid), tie)
+    return tuple(found.values())[:KEPT_TIES]
 
 
 def absorbed(incident: Incident, survivor: Incident, now: datetime) -> Incident:

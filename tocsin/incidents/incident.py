@@ -64,6 +64,39 @@ class Report:
     sent: datetime | None = None
 
 
+Bond = Literal["about", "tied", "stands"]
+"""How an entity belongs to a finding: it is about it, the rule names it too, or it only lies there:
+an address that was reached, a bucket that was read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """An entity as findings named it, and when: what it is, is asked anew each time.
+
+    Attributes:
+        bond: how it belongs to its findings.
+        first: of the events, UTC; `last` of them.
+        scope: account in which it was seen; "" where none is known.
+        sessions: of a role: the sessions and keys in which it acted.
+    """
+
+    entity: Entity
+    bond: Bond
+    first: datetime
+    last: datetime
+    scope: str = ""
+    sessions: tuple[Entity, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Tie:
+    """Why two entities belong together, in a sentence that people read."""
+
+    one: Entity
+    other: Entity
+    reason: str
+
+
 @dataclass(frozen=True, slots=True)
 class Incident:
     """Findings that belong together, what people made of them, and the risk with its reasons.
@@ -93,6 +126,9 @@ class Incident:
         roots: entities whose findings belong to it because people merged theirs into it.
         apart: marks of splits by people, `decision:side`; two incidents on different sides of one
             decision are never joined.
+        subjects: entities as its findings named them, with their times.
+        anchors: what those are, by the identities that are known; later findings join by them.
+        ties: why what belongs together does, where that is not plain from one name.
     """
 
     uid: str
@@ -126,6 +162,9 @@ class Incident:
     finished_time: datetime | None = None
     roots: tuple[Entity, ...] = ()
     apart: tuple[str, ...] = ()
+    subjects: tuple[Subject, ...] = ()
+    anchors: tuple[Entity, ...] = ()
+    ties: tuple[Tie, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

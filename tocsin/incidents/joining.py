@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from tocsin.errors import UsageError
+from tocsin.identity import Identities
 from tocsin.incidents.attachments import attached_to_all
 from tocsin.incidents.growth import (
     KEPT_ENTITIES,
@@ -20,9 +21,11 @@ from tocsin.incidents.growth import (
     assessed,
     in_time,
     joined,
+    same_subjects,
     titled,
 )
-from tocsin.incidents.incident import Incident
+from tocsin.incidents.incident import Incident, Subject
+from tocsin.incidents.subjects import bonds_of, subjects_of
 from tocsin.ocsf import Entity
 from tocsin.ocsf.identifiers import derive
 
@@ -204,12 +207,29 @@ def _of_findings(
             rule_uids=_union({finding.rule_uid} for finding in ordered),
             tactics=_union(finding.tactics for finding in ordered),
             techniques=_union(finding.techniques for finding in ordered),
+            subjects=(subjects := _subjects(alerts, allowed | own)),
+            anchors=_anchors(subjects),
             first_time=min(finding.first_time for finding in ordered),
             last_time=max(finding.last_time for finding in ordered),
             finding_count=len(ordered),
             match_count=sum(finding.match_count for finding in ordered),
         )
     )
+
+
+def _subjects(alerts: Iterable[Finding], known: Collection[Key]) -> tuple[Subject, ...]:
+    return same_subjects(
+        subject
+        for finding in alerts
+        for subject in subjects_of(finding, finding.links, ())
+        if _key(subject.entity) in known or subject.bond == "stands"
+    )
+
+
+def _anchors(subjects: Iterable[Subject]) -> tuple[Entity, ...]:
+    """Return what is plain from the names; what identities add comes with the next finding."""
+    entities = bonds_of(subjects, Identities(), ()).entities
+    return tuple(entities[key] for key in sorted(entities))
 
 
 def _without(present: Incident, before: Incident, after: Incident, name: str) -> tuple[Any, ...]:

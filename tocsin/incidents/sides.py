@@ -6,10 +6,12 @@ opposed and never joined.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 
 from tocsin.incidents.growth import Finding
 from tocsin.incidents.incident import Incident
 from tocsin.incidents.joining import ONE, OTHER, Apart, Key
+from tocsin.incidents.subjects import Bonds
 from tocsin.ocsf import Entity
 
 NO_SIDES: frozenset[str] = frozenset()
@@ -44,6 +46,13 @@ class Sides:
                 sides |= linked
                 kept.append(link)
         return sides, kept
+
+    def without_opposed(self, bonds: Bonds, sides: Collection[str]) -> Bonds:
+        """Return the keys of a finding without those that stand on the other side."""
+        if not self._standing:
+            return bonds
+        against = {key for key in bonds.entities if are_opposed(sides, self._by_key.get(key, ()))}
+        return replace(bonds, keys=bonds.keys - against, grounds=bonds.grounds - against)
 
     def of_incident(self, incident: Incident, keys: Iterable[Key]) -> frozenset[str]:
         """Return the sides of an incident: its marks, and what its entities agree on."""

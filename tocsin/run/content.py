@@ -44,7 +44,7 @@ def read_text(path: Path) -> str:
 def mapping_texts() -> Mapping[str, str]:
     """Return the built-in mappings: location to text, in order of name."""
     folder = content_folder() / "mappings"
-    return {_shown(path): read_text(path) for path in sorted(folder.glob("*.yaml"))}
+    return {shown(path): read_text(path) for path in sorted(folder.glob("*.yaml"))}
 
 
 def macros_text() -> str:
@@ -70,6 +70,17 @@ def find_reader(name: str, options: Mapping[str, object]) -> LineReader:
     return reader
 
 
+def identity_texts() -> Mapping[str, str]:
+    """Return the files that say what tells who is who: location to text, in order of name."""
+    folder = content_folder() / "identities"
+    return {shown(path): read_text(path) for path in sorted(folder.glob("*.yaml"))}
+
+
+def playbook_folder() -> Path:
+    """Return the folder of the playbooks that ship with Tocsin."""
+    return content_folder() / "playbooks"
+
+
 def log_sources_text() -> str:
     """Return the file that binds the log sources of rules to sources."""
     return read_text(content_folder() / "log_sources.yaml")
@@ -81,7 +92,7 @@ def named_texts(paths: Iterable[Path]) -> Mapping[str, str]:
     Raises:
         ContentError: one cannot be read.
     """
-    return {_shown(path): read_text(path) for path in paths}
+    return {shown(path): read_text(path) for path in paths}
 
 
 def attack_text() -> str:
@@ -104,7 +115,7 @@ def story_text(name: str) -> str:
     return read_text(content_folder() / "demo" / f"{name}.yaml")
 
 
-def _shown(path: Path) -> str:
+def shown(path: Path) -> str:
     """Return the path as people would type it: relative where it lies in the working folder."""
     try:
         return str(path.resolve().relative_to(Path.cwd()))

@@ -91,7 +91,8 @@ def turn(
             turns.append(_shared(own, turns, in_force, tools, store))
         if not tools.is_told:
             turns = [replace(each, is_told=False) for each in turns]
-        committed = store.turns.commit(turns, windows, _grouping(tools))
+        fixed = tools.identification.fixed
+        committed = store.turns.commit(turns, windows, _grouping(tools), fixed)
     return TurnReport(
         outcomes=tuple(outcomes),
         changed=committed.changed,
@@ -130,7 +131,8 @@ def commit_found(
         own = replace(_of_our_own(store, findings, now), matches=matches)
         in_force = store.suppressions.in_force(now)
         shared = _shared(_with_earlier(own, (), store), (), in_force, tools, store)
-        store.turns.commit([shared], windows, _grouping(tools))
+        fixed = tools.identification.fixed
+        store.turns.commit([shared], windows, _grouping(tools), fixed)
     return int(shared.findings.num_rows)
 
 
@@ -186,6 +188,7 @@ def _carry(
         failures=concat([detected.failures, assessed.failures], schemas.FAILURES),
         now=now,
         redacted=one.redacted,
+        statements=tools.identification.told(fresh.events, fresh.resources),
     )
     return carried, detected.windows
 

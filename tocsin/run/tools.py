@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tocsin.enrich import Knowledge
+from tocsin.run.identifying import Identification
 from tocsin.run.redacting import Redaction
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ class Tools:
         never_link: identities that many share and that must not tie incidents together.
         knowledge: what is added to events before rules see them.
         redaction: takes secrets out of records before anything else reads them.
+        identification: what tells who is who.
         is_told: whether people are told of incidents; not when history is loaded.
     """
 
@@ -36,3 +38,4 @@ class Tools:
     knowledge: Knowledge = field(default_factory=Knowledge, repr=False)
     redaction: Redaction = field(default_factory=Redaction, repr=False)
     is_told: bool = True
+    identification: Identification = field(default_factory=Identification, repr=False)

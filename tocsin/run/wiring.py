@@ -202,7 +202,7 @@ def made_tools(
 ) -> Tools:
     """Return the tools without touching the worker, which may be at work in another thread."""
     # Loaded here: commands that read rules alone add nothing to events.
-    from tocsin.run import knowing, redacting
+    from tocsin.run import identifying, knowing, redacting
 
     return Tools(
         settings=settings,
@@ -213,6 +213,7 @@ def made_tools(
         never_link=frozenset(settings.organization.ci_roles),
         knowledge=knowing.knowledge_of(settings),
         redaction=redacting.redaction_of(settings),
+        identification=identifying.identification_of(settings),
     )
 
 

@@ -36,6 +36,8 @@ class OwnIdentity(Section):
 
     identity: _Text
     """Its ARN, uid or name, as records spell it."""
+    also: tuple[_Text, ...] = ()
+    """What other sources call the same one; its findings are joined."""
     owner: str = ""
     """Who answers for it."""
     department: str = ""

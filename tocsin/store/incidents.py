@@ -1,7 +1,7 @@
 """Questions about incidents, changes that people make to them, and what a turn writes."""
 
 import builtins
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from tocsin.errors import StoreError, UsageError
 from tocsin.incidents import Change, Incident, transition
-from tocsin.ocsf import Scope
+from tocsin.ocsf import Entity, Scope
 from tocsin.store import audit, cursors, documents, incident_timeline, outbox
 from tocsin.store.database import Database, add_new
 from tocsin.store.findings import visible as visible_findings
@@ -206,14 +206,18 @@ def _tried(connection: Connection, uid: str, change: Change, who: _Person) -> Ch
     return Changed(uid, "")
 
 
-def open_incidents(connection: Connection, findings: pa.Table) -> tuple[Incident, ...]:
-    """Return the incidents that findings may join: not closed, about one of their entities."""
-    concerned = {
-        uid
+def named_in(findings: pa.Table) -> builtins.list[Entity]:
+    """Return the entities that findings are about or name."""
+    return [
+        Entity(each["type"] or "", each["uid"], each["name"] or "")
         for row in findings.select(["entity", "links"]).to_pylist()
-        for uid in (row["entity"]["uid"], *(link["uid"] for link in row["links"]))
-        if uid
-    }
+        for each in (row["entity"], *row["links"])
+        if each["uid"]
+    ]
+
+
+def open_incidents(connection: Connection, concerned: Collection[str]) -> tuple[Incident, ...]:
+    """Return the incidents that findings about entities with these uids may join."""
     found: dict[str, Incident] = {}
     ordered = sorted(concerned)
     for start in range(0, len(ordered), ASKED_AT_ONCE):
@@ -257,7 +261,9 @@ def _row(incident: Incident) -> dict[str, Any]:
 
 
 def _tie(connection: Connection, incident: Incident) -> None:
-    entities = dict.fromkeys(entity.uid for entity in incident.entities if entity.uid)
+    # Found by what its entities are, too: a later finding may know them by that name only.
+    named = (*incident.entities, *incident.anchors, *(one.entity for one in incident.subjects))
+    entities = dict.fromkeys(entity.uid for entity in named if entity.uid)
     add_new(connection, "incident_entities", [(entity, incident.uid) for entity in entities])
     if incident.merged_into:
         _move_findings(connection, incident)

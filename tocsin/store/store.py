@@ -12,6 +12,7 @@ from tocsin.store.events import Events
 from tocsin.store.findings import Findings
 from tocsin.store.folder import DataFolder
 from tocsin.store.forwarding import Forwarding
+from tocsin.store.identities import Identities
 from tocsin.store.incident_decisions import Decisions
 from tocsin.store.incidents import Incidents
 from tocsin.store.indicators import Indicators
@@ -44,6 +45,7 @@ class Store:
         entities: findings by what they name.
         incidents: lists, timelines and changes of incidents.
         decisions: merges and splits of incidents by people.
+        identities: who was who, and when.
         stories: what the events of incidents did.
         resources: things that were described, and since when they are so.
         indicators: threat intelligence, and what is known of its feeds.
@@ -71,6 +73,7 @@ class Store:
         self.entities = Entities(database)
         self.incidents = Incidents(database)
         self.decisions = Decisions(database)
+        self.identities = Identities(database)
         self.stories = Stories(database)
         self.resources = Resources(database)
         self.indicators = Indicators(folder.path / "indicators")

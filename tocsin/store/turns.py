@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,13 +18,12 @@ from sqlalchemy import Connection, Insert, func, insert, select
 from tocsin.conditions.suppression import HIDDEN
 from tocsin.detect import Windows
 from tocsin.errors import StoreError
-from tocsin.incidents import Grouped, Incident
-from tocsin.incidents.joining import Apart
+from tocsin.identity import Statement
+from tocsin.incidents import Incident
 from tocsin.normalize import Normalized
 from tocsin.ocsf import RawBatch, concat, schemas
 from tocsin.store import (
     findings,
-    incident_decisions,
     incidents,
     keys,
     outbox,
@@ -38,6 +37,7 @@ from tocsin.store import (
 )
 from tocsin.store.database import Database, raw
 from tocsin.store.folder import DataFolder
+from tocsin.store.joining import Group, Grouping
 from tocsin.store.keys import Key
 from tocsin.store.moments import from_microseconds
 from tocsin.store.segments import Segment
@@ -81,6 +81,7 @@ class Turn:
         redacted: secrets that were taken out of the records, by kind.
         earlier: events of earlier turns that the findings name, as far as they are at hand.
         is_told: whether people are told what becomes of incidents; not of loaded history.
+        statements: what the events and resources tell of who is who.
     """
 
     batch: RawBatch
@@ -94,6 +95,7 @@ class Turn:
     redacted: Mapping[str, int] = field(default_factory=dict)
     earlier: pa.Table = field(default_factory=schemas.EVENT_COLUMNS.empty_table)
     is_told: bool = True
+    statements: tuple[Statement, ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -101,20 +103,6 @@ class Turn:
         batch = self.batch
         tables = (batch.records, batch.rejects, self.findings, self.hidden, self.failures)
         return batch.cursor is None and not any(table.num_rows for table in tables)
-
-
-class Group(Protocol):
-    """`tocsin.incidents.group` with its settings bound."""
-
-    def __call__(
-        self,
-        open_incidents: tuple[Incident, ...],
-        findings: pa.Table,
-        now: datetime,
-        *,
-        apart: tuple[Apart, ...] = (),
-    ) -> Grouped:
-        """Return what the findings change; splits that stand are in `apart`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +202,13 @@ class Turns:
             added = reported.shares(connection, fresh, self._told)
         return concat([added, kept["findings"]], schemas.FINDINGS)
 
-    def commit(self, turns: Sequence[Turn], windows: Windows, group: Group) -> Committed:
+    def commit(
+        self,
+        turns: Sequence[Turn],
+        windows: Windows,
+        group: Group,
+        fixed: Sequence[Statement] = (),
+    ) -> Committed:
         """Store these turns as one: events are fsynced first, then one transaction holds the rest.
 
         `group` is called inside the transaction, once a turn that has findings, with the incidents
@@ -226,6 +220,7 @@ class Turns:
             turns: in the order in which they passed `unseen`.
             windows: after the last of them.
             group: pure; decides which incidents change.
+            fixed: who is who by the settings.
 
         Raises:
             StoreError: nothing is stored; every batch since the last commit must be read again.
@@ -237,12 +232,17 @@ class Turns:
         if not full and not self._windows.differ(windows):
             return _NOTHING
         try:
-            return self._store(full, windows, group)
+            return self._store(full, windows, Grouping(group, tuple(fixed)))
         except BaseException:
             self._forget()
             raise
 
-    def _store(self, turns: Sequence[Turn], windows: Windows, group: Group) -> Committed:
+    def _store(
+        self,
+        turns: Sequence[Turn],
+        windows: Windows,
+        grouping: Grouping,
+    ) -> Committed:
         written: list[tuple[Segment, pa.Schema]] = []
         is_harmless = True
         try:
@@ -254,7 +254,7 @@ class Turns:
                 changed = [
                     incident
                     for turn in turns
-                    for incident in _store_turn(connection, turn, group, spent)
+                    for incident in _store_turn(connection, turn, grouping, spent)
                 ]
                 self._windows.write(connection, windows)
                 committed = _sum(turns, changed)
@@ -357,7 +357,7 @@ def _joined_rejects(reader: pa.Table, mapping: pa.Table) -> pa.Table:
 
 
 def _store_turn(
-    connection: Connection, turn: Turn, group: Group, spent: timedelta
+    connection: Connection, turn: Turn, grouping: Grouping, spent: timedelta
 ) -> tuple[Incident, ...]:
     normalized = turn.unseen.normalized
     keys.add(raw(connection), turn.unseen.keys)
@@ -373,11 +373,9 @@ def _store_turn(
         findings.record(connection, turn.hidden, turn.hidden_matches, events, turn.now)
     sources.record_failures(connection, turn.failures.to_pylist(), turn.now)
     _count(connection, turn, spent)
-    if not turn.findings.num_rows:
+    known, changed = grouping.changed(connection, turn.findings, turn.statements, turn.now)
+    if not changed:
         return ()
-    known = incidents.open_incidents(connection, turn.findings)
-    apart = incident_decisions.standing(connection)
-    changed = group(known, turn.findings, turn.now, apart=apart).changed
     incidents.record(connection, changed)
     if turn.is_told:
         outbox.note(connection, known, changed)
