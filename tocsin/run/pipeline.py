@@ -92,7 +92,8 @@ def turn(
         if not tools.is_told:
             turns = [replace(each, is_told=False) for each in turns]
         fixed = tools.identification.fixed
-        committed = store.turns.commit(turns, windows, _grouping(tools), fixed)
+        asked = tools.proposing.asked_by(tools.rules, tools.mappings) if tools.is_told else None
+        committed = store.turns.commit(turns, windows, _grouping(tools), fixed, asked)
     return TurnReport(
         outcomes=tuple(outcomes),
         changed=committed.changed,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tocsin.enrich import Knowledge
 from tocsin.run.identifying import Identification
+from tocsin.run.proposing import Proposing
 from tocsin.run.redacting import Redaction
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class Tools:
         knowledge: what is added to events before rules see them.
         redaction: takes secrets out of records before anything else reads them.
         identification: what tells who is who.
+        proposing: the playbooks in force; none where settings name none.
         is_told: whether people are told of incidents; not when history is loaded.
     """
 
@@ -39,3 +41,4 @@ class Tools:
     redaction: Redaction = field(default_factory=Redaction, repr=False)
     is_told: bool = True
     identification: Identification = field(default_factory=Identification, repr=False)
+    proposing: Proposing = field(default_factory=Proposing, repr=False)

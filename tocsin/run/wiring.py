@@ -203,6 +203,7 @@ def made_tools(
     """Return the tools without touching the worker, which may be at work in another thread."""
     # Loaded here: commands that read rules alone add nothing to events.
     from tocsin.run import identifying, knowing, redacting
+    from tocsin.run.proposing import Proposing
 
     return Tools(
         settings=settings,
@@ -214,6 +215,7 @@ def made_tools(
         knowledge=knowing.knowledge_of(settings),
         redaction=redacting.redaction_of(settings),
         identification=identifying.identification_of(settings),
+        proposing=Proposing(settings),
     )
 
 

@@ -9,6 +9,7 @@ from functools import cache
 from pydantic import Field
 
 from tocsin import plugins
+from tocsin.settings.playbooks import Playbooks, Protection
 from tocsin.settings.plugs import PlugKind, plug_kind
 from tocsin.settings.section import Section
 from tocsin.values import Duration
@@ -35,6 +36,8 @@ class Response(Section):
     """A plan that nobody has approved for so long is dropped."""
     ask: tuple[str, ...] = ()
     """Names of the notifiers that ask people to approve; empty: all of them."""
+    playbooks: Playbooks = Playbooks()
+    protected: Protection = Protection()
 
 
 def account_kinds(*, installed: bool = True) -> tuple[str, ...]:

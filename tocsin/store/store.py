@@ -19,6 +19,7 @@ from tocsin.store.indicators import Indicators
 from tocsin.store.lake import Lake
 from tocsin.store.maintenance import Maintenance
 from tocsin.store.outbox import Outbox
+from tocsin.store.proposals import Playbooks
 from tocsin.store.rejects import Rejects
 from tocsin.store.request_work import RequestWork
 from tocsin.store.requests import Requests
@@ -56,6 +57,7 @@ class Store:
         tickets: of incidents in other systems, and what comes next for each.
         suppressions: reasons not to alert, and what they hid.
         tuning: figures for those who tune rules.
+        playbooks: those that were stopped, and what all of them asked for.
         requests: wishes to act, what became of them, and what people say to them.
         request_work: the same for the one who carries them out.
         response_stop: the switch that stops all responding.
@@ -85,10 +87,11 @@ class Store:
         self.sightings = Sightings(database)
         self.forwarding = Forwarding(database, lake)
         self.outbox = Outbox(database)
+        self.tickets = Tickets(database)
         self.requests = Requests(database)
+        self.playbooks = Playbooks(database)
         self.request_work = RequestWork(database)
         self.response_stop = ResponseStop(folder.path)
-        self.tickets = Tickets(database)
         self.audit = Audit(database)
         self.maintenance = Maintenance(folder, database)
         self._database = database

@@ -27,6 +27,7 @@ from tocsin.store import (
     incidents,
     keys,
     outbox,
+    proposals,
     rejects,
     reported,
     resources,
@@ -208,6 +209,7 @@ class Turns:
         windows: Windows,
         group: Group,
         fixed: Sequence[Statement] = (),
+        propose: proposals.Propose | None = None,
     ) -> Committed:
         """Store these turns as one: events are fsynced first, then one transaction holds the rest.
 
@@ -221,6 +223,7 @@ class Turns:
             windows: after the last of them.
             group: pure; decides which incidents change.
             fixed: who is who by the settings.
+            propose: pure; asked once, in the same transaction, about what changed.
 
         Raises:
             StoreError: nothing is stored; every batch since the last commit must be read again.
@@ -232,7 +235,7 @@ class Turns:
         if not full and not self._windows.differ(windows):
             return _NOTHING
         try:
-            return self._store(full, windows, Grouping(group, tuple(fixed)))
+            return self._store(full, windows, Grouping(group, tuple(fixed)), propose)
         except BaseException:
             self._forget()
             raise
@@ -242,6 +245,7 @@ class Turns:
         turns: Sequence[Turn],
         windows: Windows,
         grouping: Grouping,
+        propose: proposals.Propose | None,
     ) -> Committed:
         written: list[tuple[Segment, pa.Schema]] = []
         is_harmless = True
@@ -256,6 +260,7 @@ class Turns:
                     for turn in turns
                     for incident in _store_turn(connection, turn, grouping, spent)
                 ]
+                proposals.propose_for(connection, propose, changed, turns)
                 self._windows.write(connection, windows)
                 committed = _sum(turns, changed)
                 connection.execute(_turn_row(turn_id, turns, committed))
