@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from importlib import import_module
 
-import boto3
 import pytest
 import requests
 
@@ -34,10 +33,11 @@ def moto_url(aws: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         ("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE"),
         ("AWS_SECRET_ACCESS_KEY", "not-a-secret"),
         ("AWS_EC2_METADATA_DISABLED", "true"),
+        # A thousand images that nobody uses, made anew at each reset.
+        ("MOTO_EC2_LOAD_DEFAULT_AMIS", "false"),
     ):
         monkeypatch.setenv(name, value)
     requests.post(f"{aws}/moto-api/reset", timeout=10)
-    boto3.setup_default_session()
     yield aws
 
 
@@ -189,6 +189,9 @@ def test_a_call_that_fails_leaves_a_way_back(stage, place):
 
 
 def test_a_target_that_is_gone_is_named(stage):
+    if stage.gone is None:
+        assert stage.target.type == "address"
+        return
     with pytest.raises(TargetGoneError, match=r".{5}"):
         deed(replace(stage, target=stage.gone)).read()
 

@@ -8,6 +8,7 @@ that it is asked to send, each with no more rights than the question names.
 import os
 import signal
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,9 @@ from tocsin.respond.actions import Call, Caller
 CALL_SECONDS = 120
 """For one call with all its repetitions; shorter than the parent's patience."""
 
+FRESH = 600
+"""For how many seconds a session is used again; a provider's sessions live for 900."""
+
 
 @dataclass(slots=True)
 class Vault:
@@ -31,7 +35,7 @@ class Vault:
     """
 
     callers: Mapping[tuple[str, str], Caller]
-    _limited: dict[tuple[str, str, str, str], Caller] = field(default_factory=dict)
+    _limited: dict[tuple[str, str, str, str], tuple[float, Caller]] = field(default_factory=dict)
 
     def answer(self, question: list[object]) -> tuple[str, object]:
         """Carry out one question; errors are answers."""
@@ -65,12 +69,12 @@ class Vault:
         if limit is None:
             return full
         key = (provider, account, rights, session_name)
+        now = time.monotonic()
+        for old in [each for each, (made, _) in self._limited.items() if now - made > FRESH]:
+            del self._limited[old]
         if key not in self._limited:
-            # Sessions end after a quarter of an hour; so do these, at the latest at the next ones.
-            if len(self._limited) >= 100:
-                self._limited.clear()
-            self._limited[key] = limit(rights, session_name)
-        return self._limited[key]
+            self._limited[key] = (now, limit(rights, session_name))
+        return self._limited[key][1]
 
 
 def main(arguments: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from secrets import token_hex
 from typing import Any
 
 from tests.plugs.acted.aws_stage import REGION, client, stage, target, wanted
@@ -178,7 +179,7 @@ def take_out_of_fleet(url: str) -> Stage:
 
 
 def launch(ec2: Any) -> str:
-    image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+    image = ec2.register_image(Name=f"image-{token_hex(4)}")["ImageId"]
     found = ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1, InstanceType="t3.micro")
     return str(found["Instances"][0]["InstanceId"])
 
@@ -189,7 +190,7 @@ def described(ec2: Any, instance: str) -> Any:
 
 
 def _fleet(ec2: Any, scaling: Any) -> str:
-    image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+    image = ec2.register_image(Name=f"image-{token_hex(4)}")["ImageId"]
     scaling.create_launch_configuration(
         LaunchConfigurationName="web", ImageId=image, InstanceType="t3.micro"
     )

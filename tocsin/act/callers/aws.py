@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from tocsin.errors import (
@@ -17,7 +18,15 @@ from tocsin.respond.actions import Call
 from tocsin.respond.actions.words import Json, State
 
 _TRIES = 4
-_GONE = ("NotFound", "NoSuchEntity", "NoSuchBucket", "NoSuchKey", "NonExistent", "DoesNotExist")
+_GONE = (
+    "NotFound",
+    "NoSuchEntity",
+    "NoSuchBucket",
+    "NoSuchKey",
+    "NonExistent",
+    "Nonexistent",
+    "DoesNotExist",
+)
 _REFUSED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError")
 _THROTTLED = (
     "Throttling",
@@ -150,17 +159,11 @@ class Aws:
 
     def _opened(self) -> Any:
         if self._session is None:
-            import boto3
-
-            base = boto3.Session(
-                profile_name=self._settings.profile, region_name=self._settings.region
-            )
+            base = _session(profile_name=self._settings.profile, region_name=self._settings.region)
             self._session = self._assumed(base) if self._settings.role_arn else base
         return self._session
 
     def _assumed(self, base: Any) -> Any:
-        import boto3
-
         asked: dict[str, object] = {
             "RoleArn": self._settings.role_arn,
             "RoleSessionName": self._session_name[:64],
@@ -172,12 +175,30 @@ class Aws:
             asked["Policy"] = self._policy
         sts = base.client("sts", endpoint_url=self._settings.endpoint)
         given = sts.assume_role(**asked)["Credentials"]
-        return boto3.Session(
-            given["AccessKeyId"],
-            given["SecretAccessKey"],
-            given["SessionToken"],
+        return _session(
+            aws_access_key_id=given["AccessKeyId"],
+            aws_secret_access_key=given["SecretAccessKey"],
+            aws_session_token=given["SessionToken"],
             region_name=self._settings.region,
         )
+
+
+def _session(**given: Any) -> Any:
+    """Return a session that shares with all others what botocore reads about services."""
+    import boto3
+    from botocore.session import Session
+
+    profile = given.pop("profile_name", None)
+    core = Session(profile=profile)
+    core.register_component("data_loader", _loader())
+    return boto3.Session(botocore_session=core, **given)
+
+
+@cache
+def _loader() -> Any:
+    from botocore.loaders import create_loader
+
+    return create_loader()
 
 
 def _told(call: Call, problem: object) -> str:
