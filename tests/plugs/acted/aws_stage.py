@@ -27,7 +27,7 @@ def stage(
     url: str,
     action: Action,
     on: Target,
-    gone: Target,
+    gone: Target | None,
     *,
     snapshot: Callable[[], object],
     meddle: Callable[[], object] | None,

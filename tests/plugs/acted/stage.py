@@ -26,7 +26,7 @@ class Stage:
             and without the action's code: the suite compares it before and after.
         meddle: what somebody else changes about the target after the action; `None` where nobody
             can change anything that matters.
-        gone: a target that does not exist.
+        gone: a target that does not exist; `None` for addresses, which are always there.
         expected: what must be true of the world once it is applied; raises AssertionError.
     """
 
@@ -34,7 +34,7 @@ class Stage:
     target: Target
     caller: Caller
     snapshot: Callable[[], object]
-    gone: Target
+    gone: Target | None
     meddle: Callable[[], object] | None = None
     expected: Callable[[], object] = lambda: None
 

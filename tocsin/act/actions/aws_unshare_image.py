@@ -1,0 +1,56 @@
+"""Share a machine image no more with everybody, or with accounts that are named."""
+
+from collections.abc import Sequence
+
+from tocsin.act import aws_sharing
+from tocsin.act.aws_calls import ask, order, read, text
+from tocsin.act.aws_sharing import EVERYBODY, SharingArguments
+from tocsin.respond.actions import ActionFacts, Call, Caller, Need, Plan, Purpose, Target
+from tocsin.respond.actions.words import State, rows
+
+_IMAGE = "arn:aws:ec2:{region}::image/{uid}"
+
+
+class AwsUnshareImage:
+    """`ModifyImageAttribute`; undone by sharing it with the same again."""
+
+    facts = ActionFacts(
+        title="Unshare a machine image",
+        provider="aws",
+        targets=frozenset({"image"}),
+        category="reversible",
+        level=2,
+        needs=(
+            read("ec2:DescribeImages"),
+            read("ec2:DescribeImageAttribute"),
+            Need("ec2:ModifyImageAttribute", _IMAGE),
+        ),
+        source="https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifyImageAttribute.html",
+    )
+
+    def __init__(self, arguments: SharingArguments) -> None:
+        self._arguments = arguments
+
+    def read_state(self, target: Target, purpose: Purpose, caller: Caller) -> State:
+        """Return with whom it is shared, as far as the arguments name them."""
+        asked = {"ImageId": target.uid, "Attribute": "launchPermission"}
+        ask(target, caller, "ec2", "describe_images", ImageIds=[target.uid])
+        answer = ask(target, caller, "ec2", "describe_image_attribute", **asked)
+        found = rows(answer.get("LaunchPermissions"))
+        names = [text(each, "Group") or text(each, "UserId") for each in found]
+        return aws_sharing.shared(names, self._arguments)
+
+    def plan(self, target: Target, state: State, purpose: Purpose) -> Plan:
+        """Return the call that takes them out, unless it is shared with none of them."""
+        return aws_sharing.unshare(target, state, _modify)
+
+    def plan_undo(self, target: Target, before: State, now: State, purpose: Purpose) -> Plan:
+        """Return the call that shares it again."""
+        return aws_sharing.share(target, before, now, _modify)
+
+
+def _modify(target: Target, operation: str, names: Sequence[str]) -> Call:
+    listed = [{"Group": name} if name == EVERYBODY else {"UserId": name} for name in names]
+    permission = {operation.capitalize(): listed}
+    given = {"ImageId": target.uid, "LaunchPermission": permission}
+    return order(target, "ec2", "modify_image_attribute", **given)
