@@ -85,7 +85,9 @@ def part(given: State, *keys: str) -> State:
 
 def is_meant(target: Target, given: State) -> bool:
     """Say whether an object is the one that is meant, and no later one of the same name."""
-    return not target.uid or meta(given).get("uid") in (None, target.uid)
+    # Where only its name is known, that stands for the uid.
+    is_named = target.uid in ("", target.name)
+    return is_named or meta(given).get("uid") in (None, target.uid)
 
 
 def create(where: str, body: "dict[str, Json]") -> Call:

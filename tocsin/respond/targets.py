@@ -6,6 +6,7 @@ that the call succeeded: then the thing was there, and it is read once more in t
 anything is planned. Everything else may be an outsider's text, and is written down and no more.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -20,6 +21,7 @@ SUCCESS = 1
 """OCSF's `status_id` of what was done."""
 
 _OCSF = "ocsf."
+_CLUSTER = "cluster.name"
 _MAX_CHARACTERS = 1_000
 
 _PROVIDERS = {
@@ -46,13 +48,16 @@ _REQUESTS: Mapping[str, tuple[str, ...]] = {
     "gcp.audit": (
         "protoPayload.request",
         "protoPayload.resourceName",
+        "protoPayload.response",
         "protoPayload.serviceData",
         "resource.labels",
     ),
-    "gcp.gke_audit": ("protoPayload.request", "protoPayload.resourceName"),
+    "gcp.gke_audit": ("objectRef", "requestObject"),
     "kubernetes.audit": ("objectRef", "requestObject"),
 }
 """Where the request stands in records of logs that the provider itself writes of its calls."""
+
+_GCP_KEY = re.compile(r"/serviceAccounts/([^/]+)/keys/([^/]+)\Z")
 
 _CHOSEN_BY_ANYONE = frozenset({"address", "domain", "host", "url"})
 """What need not be one's own thing: that a request names it proves nothing."""
@@ -128,7 +133,7 @@ class Resolver:
                 continue
             for value in _joined(testimony, place):
                 for kind in step.target.types if len(step.target.types) == 1 else ():
-                    yield Entity(kind, value, _name(value)), place
+                    yield _entity(step.facts.provider, kind, value), place
 
     def _judged(
         self,
@@ -139,17 +144,16 @@ class Resolver:
         time: datetime,
     ) -> Found:
         account, region = self._account(entity, testimony), _first(testimony.event, "cloud.region")
-        target = Target(
-            entity.type, entity.uid, entity.name or entity.uid, provider, account, region
-        )
+        name = entity.name or entity.uid
+        target = Target(entity.type, entity.uid, name, provider, account, region)
+        label = self._lowest(testimony.source, paths)
+        if label == "agent":
+            return self._by_inventory(target, entity, paths, time)
         if not account:
             return Found(target, "the account that it is in is not certain")
-        label = self._lowest(testimony.source, paths)
         if label == "provider":
             said = f"{', '.join(paths)} of {testimony.source}, which the provider writes"
             return Found(replace(target, resolution=said))
-        if label == "agent":
-            return self._by_inventory(target, entity, paths, time)
         return self._by_request(target, entity, paths, testimony)
 
     def _by_inventory(
@@ -161,12 +165,15 @@ class Resolver:
             return Found(target, f"{said}, and the inventory knows no such {entity.type}")
         if target.account and known.account and known.account != target.account:
             return Found(target, f"{said}, and the inventory knows it in another account")
+        if not known.account and not target.account:
+            return Found(target, f"{said}, and nobody knows in which account it is")
         resolution = f"{said}; the inventory knew it, seen {known.observed_time:%Y-%m-%d %H:%M}"
         return Found(
             replace(
                 target,
                 uid=known.uid,
                 name=known.name or known.uid,
+                account=known.account or target.account,
                 region=known.region or target.region,
                 resolution=resolution,
             )
@@ -193,11 +200,15 @@ class Resolver:
         return is_told and _first(testimony.event, "status_id") == str(SUCCESS)
 
     def _account(self, entity: Entity, testimony: Testimony) -> str:
+        if provider_of(testimony) == "kubernetes":
+            # The interface of a cluster is known by the cluster's name.
+            is_told = self.labels.label(testimony.source, _CLUSTER) == "provider"
+            return _first(testimony.record, _CLUSTER) if is_told else ""
         account = _first(testimony.event, "cloud.account.uid")
         if self.labels.label(testimony.source, "ocsf.cloud.account.uid") == "provider":
             return account
         # A subscription stands in the full name of everything that is in it.
-        return account if account and f"/{account}/" in f"{entity.uid}/".lower() else ""
+        return account if account and f"/{account}/".lower() in f"{entity.uid}/".lower() else ""
 
     def _lowest(self, source: str, paths: tuple[str, ...]) -> str:
         labels = {self.labels.label(source, path) for path in paths} or {"attacker"}
@@ -267,9 +278,9 @@ def _request_texts(testimony: Testimony) -> Iterator[str]:
         elif value is not None:
             text = text_of(value) or ""
             yield text
-            # A request may name a principal in full where the event names it in short.
-            if text.startswith("arn:"):
-                yield _name(text)
+            # A request may name in full what the event names in short.
+            if text.startswith(("arn:", "projects/")):
+                yield text.rpartition(":")[2].rpartition("/")[2]
 
 
 def _first(event: Mapping[str, object], path: str) -> str:
@@ -278,6 +289,19 @@ def _first(event: Mapping[str, object], path: str) -> str:
         if text:
             return text
     return ""
+
+
+def _entity(provider: str, kind: str, value: str) -> Entity:
+    """Return what a value names; full names of Google Cloud and Azure end in the thing's own."""
+    key = _GCP_KEY.search(value)
+    if key is not None:
+        return Entity(kind, key[2], key[1])
+    if provider == "gcp" and "/" in value:
+        last = value.rpartition("/")[2]
+        return Entity(kind, last, last)
+    if provider == "azure" and "/" in value:
+        return Entity(kind, value, value.rpartition("/")[2])
+    return Entity(kind, value, _name(value))
 
 
 def _name(uid: str) -> str:
