@@ -6,7 +6,7 @@ blake2b-128 in hex behind a prefix of its kind: `evt_`, `fnd_`, `inc_`, `req_`.
 from hashlib import blake2b
 from typing import Literal
 
-Kind = Literal["evt", "fnd", "inc", "req", "aud", "rej", "sup", "dec", "msg", "idn"]
+Kind = Literal["evt", "fnd", "inc", "req", "aud", "rej", "sup", "dec", "evi", "msg", "idn"]
 
 # A separator that cannot stand inside a part: parts are joined after their lengths.
 _DIGEST_BYTES = 16

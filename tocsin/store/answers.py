@@ -3,6 +3,7 @@
 from tocsin.store.accounts import User
 from tocsin.store.audit import AuditRow, AuditState
 from tocsin.store.events import Bucket, Events, Field
+from tocsin.store.evidence import Attaching, Evidence
 from tocsin.store.findings import RuleCount
 from tocsin.store.forwarding import ForwarderState
 from tocsin.store.forwarding import Key as ForwardKey
@@ -28,6 +29,7 @@ from tocsin.store.tickets import KeptTicket, TicketWork
 from tocsin.store.tuning import EntityNoise, RuleNoise
 
 __all__ = [
+    "Attaching",
     "AuditRow",
     "AuditState",
     "Bucket",
@@ -36,6 +38,7 @@ __all__ = [
     "Decider",
     "Decision",
     "EntityNoise",
+    "Evidence",
     "Events",
     "FeedHealth",
     "FeedState",

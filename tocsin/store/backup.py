@@ -1,8 +1,8 @@
 """Copy a whole store while turns go on, and make a store of such a copy.
 
 The state is copied by SQLite's own means as of one moment; the event files that this copy names are
-immutable, so they are linked where the file system allows it. A list of all files with their hashes
-closes the backup: without it, or against it, nothing is restored.
+immutable, as is evidence, so they are linked where the file system allows it. A list of all files
+with their hashes closes the backup: without it, or against it, nothing is restored.
 """
 
 import json
@@ -14,7 +14,7 @@ from pathlib import Path
 from sqlalchemy import select
 
 from tocsin.errors import StoreError
-from tocsin.store import durable
+from tocsin.store import durable, evidence, evidence_files
 from tocsin.store.database import Database
 from tocsin.store.folder import DataFolder
 from tocsin.store.tables import RETIRED, SEGMENTS
@@ -66,6 +66,7 @@ def _take(folder: DataFolder, database: Database, target: Path) -> None:
     copy = Database(state)
     try:
         with copy.read() as connection:
+            pieces = sorted(evidence.kept(connection))
             wanted = [
                 *connection.execute(select(SEGMENTS.c.path)).scalars(),
                 *connection.execute(select(RETIRED.c.path)).scalars(),
@@ -77,6 +78,12 @@ def _take(folder: DataFolder, database: Database, target: Path) -> None:
         if path.exists():
             _link(path, target / folder.lake.name / name)
             names.append(f"{folder.lake.name}/{name}")
+    for piece in pieces:
+        path = evidence_files.place(folder.evidence, piece)
+        if path.exists():
+            name = path.relative_to(folder.path)
+            _link(path, target / name)
+            names.append(str(name))
     digests = {name: _digest(target / name) for name in names}
     with durable.new_file(target / LIST) as temporary:
         temporary.write_text(json.dumps(digests, indent=1) + "\n")

@@ -3,6 +3,7 @@
 marker.json     what kind of folder this is
 state.sqlite    everything but events
 lake/           events: <source>/day=YYYY-MM-DD/*.parquet
+evidence/       what people attached to incidents, by SHA-256
 backups/        copies of the state before a migration
 turn.lock       held during a turn, by one process
 upkeep.lock     held during compaction and retention, by one process
@@ -84,6 +85,7 @@ class DataFolder:
         self.marker = path / "marker.json"
         self.state = path / "state.sqlite"
         self.lake = path / "lake"
+        self.evidence = path / "evidence"
         self.backups = path / "backups"
         self.turn_lock = Lock(path / "turn.lock")
         self.upkeep_lock = Lock(path / "upkeep.lock")

@@ -9,7 +9,16 @@ import pyarrow.parquet as pq
 from sqlalchemy import Connection, Row, func, select
 
 from tocsin.errors import StoreError
-from tocsin.store import audit, documents, files, keys, segments, sources
+from tocsin.store import (
+    audit,
+    documents,
+    evidence,
+    evidence_files,
+    files,
+    keys,
+    segments,
+    sources,
+)
 from tocsin.store.database import Database, raw
 from tocsin.store.folder import DataFolder
 from tocsin.store.questions import Damage
@@ -37,6 +46,7 @@ def check(folder: DataFolder, database: Database, *, repair: bool) -> list[Damag
     if not lost:
         found += _numbers(database)
     found += _orphans(folder, database, repair=repair)
+    found += _evidence(folder, database, repair=repair)
     return found
 
 
@@ -169,4 +179,18 @@ def _orphans(folder: DataFolder, database: Database, *, repair: bool) -> Iterato
             if repair:
                 path.unlink(missing_ok=True)
             what = f"{path.relative_to(folder.lake)}: no turn knows this file"
+            yield Damage(what, "run `tocsin fsck --repair`", repaired=repair)
+
+
+def _evidence(folder: DataFolder, database: Database, *, repair: bool) -> Iterator[Damage]:
+    with database.read() as connection:
+        wanted = evidence.kept(connection)
+    yield from evidence.damage(folder.evidence, sorted(wanted))
+    with database.write() as connection:
+        # Nobody attaches anything meanwhile; what was kept before its row is written is young.
+        wanted = evidence.kept(connection)
+        for path in evidence_files.lost(folder.evidence, wanted):
+            if repair:
+                path.unlink(missing_ok=True)
+            what = f"{path.relative_to(folder.path)}: no evidence has this file"
             yield Damage(what, "run `tocsin fsck --repair`", repaired=repair)

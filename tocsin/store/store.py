@@ -9,6 +9,7 @@ from tocsin.store.audit import Audit
 from tocsin.store.database import Database
 from tocsin.store.entities import Entities
 from tocsin.store.events import Events
+from tocsin.store.evidence import EvidenceRoom
 from tocsin.store.findings import Findings
 from tocsin.store.folder import DataFolder
 from tocsin.store.forwarding import Forwarding
@@ -46,6 +47,7 @@ class Store:
         entities: findings by what they name.
         incidents: lists, timelines and changes of incidents.
         decisions: merges and splits of incidents by people.
+        evidence: events and files that people attached to incidents.
         identities: who was who, and when.
         stories: what the events of incidents did.
         resources: things that were described, and since when they are so.
@@ -75,6 +77,7 @@ class Store:
         self.entities = Entities(database)
         self.incidents = Incidents(database)
         self.decisions = Decisions(database)
+        self.evidence = EvidenceRoom(folder.evidence, database, self.events)
         self.identities = Identities(database)
         self.stories = Stories(database)
         self.resources = Resources(database)

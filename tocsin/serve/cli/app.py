@@ -17,6 +17,7 @@ from tocsin.serve.cli import (
     content_commands,
     drill_commands,
     entity_commands,
+    evidence_commands,
     finding_commands,
     forward_commands,
     incident_commands,
@@ -67,6 +68,7 @@ incident_commands.add_to(app)
 finding_commands.add_to(app)
 resource_commands.add_to(app)
 entity_commands.add_to(app)
+evidence_commands.add_to(app)
 source_commands.add_to(app)
 intelligence_commands.add_to(app)
 notify_commands.add_to(app)

@@ -5,6 +5,7 @@ headers as pages, and so that the framework's own answer to a crash is never rea
 """
 
 import logging
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -42,8 +43,15 @@ SECURITY_HEADERS = {
     "X-Frame-Options": "DENY",
 }
 
+POLICY = "Content-Security-Policy"
 HSTS = "max-age=31536000"
 MAX_BODY_BYTES = 256 * 1024
+MAX_FILE_BYTES = 25 * 1024 * 1024
+"""Of a file that is attached to an incident; its route reads no body before it knows who sends."""
+
+FILE_PATH = re.compile(r"/api/v1/incidents/[^/]+/evidence/files\Z")
+SANDBOX = "default-src 'none'; sandbox"
+"""The policy of files that people saved here: nothing of ours, nothing of theirs runs."""
 
 ErrorPage = Callable[[Request, int], "Response"]
 
@@ -89,7 +97,7 @@ class Shell:
             await self.error_page(request, refusal)(scope, receive, send_with_headers)
             return
         try:
-            await self.app(scope, _bounded(receive), send_with_headers)
+            await self.app(scope, _bounded(receive, _most_bytes(request)), send_with_headers)
         # The last line: a crash in a page must become a plain 500 with our headers, whatever it is.
         except Exception as error:
             if has_started:
@@ -103,12 +111,15 @@ class Shell:
         if _host_name(request.headers.get("host", "")) not in self.hosts:
             return 421
         length = request.headers.get("content-length", "0")
-        return 413 if not length.isdigit() or int(length) > MAX_BODY_BYTES else 0
+        return 413 if not length.isdigit() or int(length) > _most_bytes(request) else 0
 
     def _harden(self, message: "Message") -> None:
         headers = MutableHeaders(scope=message)
+        own = headers.get(POLICY)
         for name, value in self.headers.items():
             headers[name] = value
+        if own == SANDBOX:
+            headers[POLICY] = SANDBOX
         # What is not a file of ours may hold log text of people with rights: no cache keeps it.
         headers.setdefault("Cache-Control", "no-store")
 
@@ -117,14 +128,18 @@ class _BodyTooLargeError(Exception):
     """A body without a length went past the bound."""
 
 
-def _bounded(receive: "Receive") -> "Receive":
+def _most_bytes(request: Request) -> int:
+    return MAX_FILE_BYTES if FILE_PATH.fullmatch(request.url.path) else MAX_BODY_BYTES
+
+
+def _bounded(receive: "Receive", most_bytes: int) -> "Receive":
     read_bytes = 0
 
     async def bounded() -> "Message":
         nonlocal read_bytes
         message = await receive()
         read_bytes += len(message.get("body", b""))
-        if read_bytes > MAX_BODY_BYTES:
+        if read_bytes > most_bytes:
             raise _BodyTooLargeError
         return message
 

@@ -26,13 +26,15 @@ class Permission(StrEnum):
     """Hide findings for a time, and end that."""
     AUDIT = "audit"
     """Read who changed what."""
+    REMOVE_EVIDENCE = "remove_evidence"
+    """Remove what somebody attached to an incident, for good."""
     USERS = "users"
     """Add people, change their role, lock them out."""
 
 
 _VIEWER = frozenset({Permission.OWN_SESSION, Permission.READ, Permission.METRICS})
 _ANALYST = _VIEWER | {Permission.TRIAGE, Permission.SUPPRESS, Permission.AUDIT}
-_ADMIN = _ANALYST | {Permission.USERS}
+_ADMIN = _ANALYST | {Permission.REMOVE_EVIDENCE, Permission.USERS}
 
 ROLES: dict[str, frozenset[Permission]] = {
     "viewer": _VIEWER,

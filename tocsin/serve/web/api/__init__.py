@@ -1,6 +1,15 @@
 """The versioned API: `/api/v1`, JSON, described by its own OpenAPI document."""
 
-from tocsin.serve.web.api import decisions, entities, events, incident_work, queue, resources, watch
+from tocsin.serve.web.api import (
+    decisions,
+    entities,
+    events,
+    evidence,
+    incident_work,
+    queue,
+    resources,
+    watch,
+)
 
 routers = (
     incident_work.router,
@@ -9,6 +18,7 @@ routers = (
     events.router,
     resources.router,
     entities.router,
+    evidence.router,
     watch.router,
 )
 

@@ -175,6 +175,51 @@
     restoreRow();
   });
 
+  // What did not come says so and can be asked for again; a part that is there already stays.
+  const sayFailed = (event) => {
+    const { elt, target, requestConfig } = event.detail;
+    const place = target || elt;
+    const isPoll = requestConfig && !requestConfig.triggeringEvent && !elt.matches("[hx-trigger=load]");
+    const words = document.getElementById("failed");
+    if (!place || !words || isPoll || requestConfig?.verb !== "get") {
+      return;
+    }
+    const shown = words.content.cloneNode(true);
+    const swap = elt.getAttribute("hx-swap") || "innerHTML";
+    shown.querySelector("[data-retry]").addEventListener("click", () => {
+      window.htmx.ajax("GET", requestConfig.path, { source: elt, target: place, swap });
+    });
+    place.replaceChildren(shown);
+  };
+  for (const name of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
+    document.addEventListener(name, sayFailed);
+  }
+
+  // --- files -------------------------------------------------------------------------------------
+  document.addEventListener("change", async (event) => {
+    const field = event.target.closest("input[data-upload]");
+    if (!field || !field.files.length) {
+      return;
+    }
+    const problem = document.querySelector("[data-upload-problem]");
+    problem.textContent = "";
+    const address = new URL(field.dataset.upload, location.origin);
+    address.searchParams.set("name", field.files[0].name.slice(-400));
+    try {
+      const headers = { "X-CSRF-Token": field.dataset.csrf, "Content-Type": "application/octet-stream" };
+      const answer = await fetch(address, { method: "POST", body: field.files[0], headers });
+      if (answer.ok) {
+        location.reload();
+        return;
+      }
+      const told = await answer.json().catch(() => null);
+      problem.textContent = `${field.dataset.failed} ${told?.error?.message ?? ""}`;
+    } catch {
+      problem.textContent = field.dataset.failed;
+    }
+    field.value = "";
+  });
+
   // --- keys and rows -----------------------------------------------------------------------------
   const rows = () => [...document.querySelectorAll("[data-href]")];
   const here = () => document.querySelector("[data-href].is-at");

@@ -33,7 +33,7 @@ SHOWN_EVENTS = 50
 TIMELINE_MOMENTS = 400
 # What may stand in the address for a group of statuses.
 OPEN, FINISHED, ALL = "open", "finished", "all"
-DONE = ("taken", "left", "moved", "closed", "reopened", "noted", "worked", "decided")
+DONE = ("taken", "left", "moved", "closed", "reopened", "noted", "worked", "decided", "kept")
 
 
 @operation(router, "GET", "/incidents", Permission.READ, include_in_schema=False)
@@ -176,6 +176,7 @@ def _story_page(
         opened=opened_event(request),
         clocks=clocks_of(found, console.view.targets),
         decisions=store.decisions.list(found.uid, scope),
+        pieces=store.evidence.list(found.uid, scope),
         **_queue(request),
     )
 
