@@ -7,18 +7,17 @@ record, so a record that arrives twice counts once.
 All of it works on columns: an object of Python for each event would cost more than the mapping.
 """
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
-from itertools import accumulate
 
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from tocsin.normalize.attacks import attacks
-from tocsin.normalize.columns import elements, inside, leaf, text_array, texts
+from tocsin.normalize.columns import leaf, text_array
+from tocsin.normalize.entities import MAX_NAME, cut, entity_columns
 from tocsin.ocsf import identifiers, schemas
 
 ENTITIES = "finding entities"
@@ -36,13 +35,10 @@ _FINDINGS_CATEGORY = 2
 _HAPPENED = pa.array([2001, 2004, 2005, 2006], pa.int32())
 _READ = ("event_uid", "time", "class_uid", "severity_id", "finding_info", "count", "is_alert")
 _MICROSECOND = timedelta(microseconds=1)
-_MOST_ENTITIES = 50
+# What JSON writes in another way inside of a text.
+_ESCAPED = r'["\\\x00-\x1f]'
 _encode = msgspec.json.Encoder().encode
-_MAX_NAME = 1_000
 _MAX_TEXT = 10_000
-
-Entity = tuple[str, str, str]
-"""Type, uid and name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +92,7 @@ def _findings(reporting: Reporting, told: pa.Table) -> pa.Table:
     kind = ALERT if reporting.period else FINDING
     columns |= {"rule_type": _repeated(kind, count), "source": _repeated(source, count)}
     columns["account"] = _filled(accounts)
-    entities = _entities(told, accounts.to_pylist(), source)
-    columns["entity"] = _packed([found[0] for found in entities])
-    columns["links"] = _lists([found[1:] for found in entities])
+    columns |= entity_columns(leaf(told, ENTITIES), accounts, source)
     return pa.table([columns[field.name] for field in schemas.FINDINGS], schema=schemas.FINDINGS)
 
 
@@ -126,15 +120,15 @@ def _words(told: pa.Table, source: str) -> dict[str, pa.Array]:
     native = _text(told, "finding_info.uid")
     name = _filled(_text(told, "finding_info.analytic.name"))
     own = pc.coalesce(_filled(_text(told, "finding_info.title")), name, native)
-    titles = _cut(own, _MAX_NAME)
+    titles = cut(own, MAX_NAME)
     rule = pc.coalesce(_filled(_text(told, "finding_info.analytic.uid")), name, "finding")
-    urls = _text(told, "finding_info.src_url").to_pylist()
+    urls = _text(told, "finding_info.src_url")
     return {
-        "rule_uid": _cut(pc.binary_join_element_wise(source, rule, ":"), _MAX_NAME),
-        "rule_title": pc.coalesce(_cut(name, _MAX_NAME), titles),
+        "rule_uid": cut(pc.binary_join_element_wise(source, rule, ":"), MAX_NAME),
+        "rule_title": pc.coalesce(cut(name, MAX_NAME), titles),
         "title": titles,
-        "description": _cut(_text(told, "finding_info.desc"), _MAX_TEXT),
-        "context": pa.array(map(_context, native.to_pylist(), urls), pa.string()),
+        "description": cut(_text(told, "finding_info.desc"), _MAX_TEXT),
+        "context": _contexts(native, urls),
     }
 
 
@@ -148,12 +142,6 @@ def _filled(array: pa.Array) -> pa.Array:
     return pc.if_else(pc.equal(array, ""), None, array)
 
 
-def _cut(array: pa.Array, length: int) -> pa.Array:
-    """Return the first `length` characters of each text."""
-    longest = pc.max(pc.binary_length(array)).as_py() or 0
-    return array if longest <= length else pc.utf8_slice_codeunits(array, 0, length)
-
-
 def _repeated(text: str, count: int) -> pa.Array:
     return pa.repeat(pa.scalar(text), count)
 
@@ -161,7 +149,7 @@ def _repeated(text: str, count: int) -> pa.Array:
 def _keys(told: pa.Table) -> pa.Array:
     keys = pc.coalesce(_filled(_text(told, GROUP)), _text(told, "finding_info.uid"))
     longest = pc.max(pc.binary_length(keys)).as_py() or 0
-    return keys if longest <= _MAX_NAME else pa.array(map(_key, keys.to_pylist()), pa.string())
+    return keys if longest <= MAX_NAME else pa.array(map(_key, keys.to_pylist()), pa.string())
 
 
 def _uids(source: str, accounts: pa.Array, keys: pa.Array, starts: pa.Array | None) -> pa.Array:
@@ -180,44 +168,6 @@ def _shown(starts: pa.Array) -> list[str]:
     encoded = starts.dictionary_encode()
     texts = [start.isoformat() for start in encoded.dictionary.to_pylist()]
     return [texts[index] for index in encoded.indices.to_pylist()]
-
-
-def _entities(told: pa.Table, accounts: Sequence[str], source: str) -> list[list[Entity]]:
-    """Return of each the entities that have a uid; the account or the source where none has."""
-    counts, flat = elements(leaf(told, ENTITIES), told.num_rows)
-    said = iter(_packed_texts(flat))
-    found = []
-    for count, account in zip(counts, accounts, strict=True):
-        distinct: dict[tuple[str, str], Entity] = {}
-        for _ in range(count):
-            kind, text, name = next(said)
-            uid = text[:_MAX_NAME]
-            if kind and uid:
-                distinct.setdefault((kind, uid), (kind, uid, name[:_MAX_NAME] or uid))
-        if not distinct:
-            kind, uid = ("account", account) if account else ("source", source)
-            distinct[kind, uid] = (kind, uid, uid)
-        found.append(list(distinct.values())[:_MOST_ENTITIES])
-    return found
-
-
-def _packed_texts(flat: pa.Array | None) -> Iterator[Entity]:
-    if flat is not None:
-        columns = (texts(inside(flat, name), len(flat)) for name in ("type", "uid", "name"))
-        yield from zip(*columns, strict=True)
-
-
-def _packed(entities: Sequence[Entity]) -> pa.Array:
-    kind = schemas.ENTITY
-    columns = zip(*entities, strict=True) if entities else [()] * 3
-    arrays = [pa.array(column, pa.string()) for column in columns]
-    return pa.StructArray.from_arrays(arrays, fields=list(kind))
-
-
-def _lists(entities: Sequence[Sequence[Entity]]) -> pa.Array:
-    ends = [0, *accumulate(map(len, entities))]
-    flat = _packed([each for found in entities for each in found])
-    return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), flat)
 
 
 def _times(told: pa.Table) -> tuple[pa.Array, pa.Array]:
@@ -245,12 +195,20 @@ def _starts(times: pa.Array, period: timedelta | None) -> pa.Array | None:
 
 
 def _key(text: str) -> str:
-    if len(text) <= _MAX_NAME:
+    if len(text) <= MAX_NAME:
         return text
-    return f"{text[:_MAX_NAME]}…{identifiers.content_hash(text.encode('utf-8', 'replace'))}"
+    return f"{text[:MAX_NAME]}…{identifiers.content_hash(text.encode('utf-8', 'replace'))}"
+
+
+def _contexts(natives: pa.Array, urls: pa.Array) -> pa.Array:
+    """Return what leads back to the source: its own identifier and page, as JSON."""
+    if any(pc.any(pc.match_substring_regex(each, _ESCAPED)).as_py() for each in (natives, urls)):
+        return pa.array(map(_context, natives.to_pylist(), urls.to_pylist()), pa.string())
+    pages = pc.binary_join_element_wise('","reported_url":"', urls, "")
+    pages = pc.if_else(pc.equal(urls, ""), "", pages)
+    return pc.binary_join_element_wise('{"reported_uid":"', natives, pages, '"}', "")
 
 
 def _context(native: str, url: str) -> str:
-    """Return what leads back to the source: its own identifier and page."""
     said = {"reported_uid": native} | ({"reported_url": url} if url else {})
     return _encode(said).decode()
