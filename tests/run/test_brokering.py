@@ -52,7 +52,7 @@ def environ():
 
 @pytest.fixture
 def caller(config, environ):
-    broker, _ = opened(config, environ)
+    broker = opened(config, environ)
     with broker:
         yield BrokeredCaller(broker, "aws", ACCOUNT)
 
@@ -66,7 +66,7 @@ def test_a_call_is_made_with_what_only_the_broker_knows(caller, iam, environ):
     listed = caller.call(Call("iam", "list_access_keys", {"UserName": "mallory"}))
     assert [each["Status"] for each in listed["AccessKeyMetadata"]] == ["Inactive"]
     assert listed["AccessKeyMetadata"][0]["CreateDate"].endswith("+00:00")
-    assert not any("BROKER" in name for name in environ)
+    assert "not-a-secret" not in environ.values()
 
 
 def test_errors_keep_their_meaning(caller, iam):
@@ -90,7 +90,7 @@ def test_a_role_is_assumed_and_a_foreign_one_refused(config, environ, aws, iam, 
         f"response: {{accounts: [{{kind: aws, account: '{ACCOUNT}', endpoint: '{aws}',"
         f" role_arn: '{role}', external_id: made-by-tocsin}}]}}\n"
     )
-    broker, _ = opened(config, environ)
+    broker = opened(config, environ)
     with broker:
         caller = BrokeredCaller(broker, "aws", ACCOUNT, session_name="tocsin-respond-1")
         who = caller.call(Call("sts", "get_caller_identity", {}))
@@ -103,7 +103,7 @@ def test_a_broker_that_died_is_begun_anew_and_says_what_it_lacks(caller, iam):
     with suppress(ActionError):
         caller.call(Call("iam", "list_users", {}))
 
-    with pytest.raises(ActionError, match="Unable to locate credentials"):
+    with pytest.raises(ActionError, match=r"TOCSIN_BROKER_\w+ went with the broker that ended"):
         caller.call(Call("iam", "delete_user", {"UserName": "mallory"}))
 
     assert iam.get_user(UserName="mallory")
@@ -118,7 +118,20 @@ def test_settings_that_are_wrong_are_told_by_the_broker(tmp_path, environ):
 
 
 def test_this_process_reads_its_own_settings_without_the_secrets(config, environ):
-    broker, own = opened(config, environ)
-    with broker:
-        assert own["TOCSIN_BROKER_AWS_SECRET_ACCESS_KEY"] == "held by the broker"
-        assert load(config, own).response.accounts
+    with opened(config, environ):
+        assert environ["TOCSIN_BROKER_AWS_SECRET_ACCESS_KEY"] == "held by the broker"
+        assert load(config, environ).response.accounts
+
+
+def test_without_variables_of_its_own_it_starts_when_it_is_first_asked(config, environ, iam):
+    plain = {name.removeprefix("TOCSIN_BROKER_"): value for name, value in environ.items()}
+
+    with opened(config, plain) as broker:
+        assert broker.process_id is None
+        BrokeredCaller(broker, "aws", ACCOUNT).call(Call("iam", "list_users", {}))
+        os.kill(broker.process_id, 9)
+        with suppress(ActionError):
+            BrokeredCaller(broker, "aws", ACCOUNT).call(Call("iam", "list_users", {}))
+        found = BrokeredCaller(broker, "aws", ACCOUNT).call(Call("iam", "list_users", {}))
+
+    assert [each["UserName"] for each in found["Users"]] == ["mallory"]

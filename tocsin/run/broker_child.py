@@ -16,8 +16,9 @@ from typing import Any, cast
 
 from tocsin.errors import ActionError, OutcomeUnknownError, TocsinError
 from tocsin.isolate.answering import serve_questions
-from tocsin.isolate.broker import KEPT, lock_in
+from tocsin.isolate.broker import KEPT, BrokerError, lock_in
 from tocsin.respond.actions import Call, Caller
+from tocsin.run.brokering import HELD
 
 CALL_SECONDS = 120
 """For one call with all its repetitions; shorter than the parent's patience."""
@@ -100,6 +101,8 @@ def _callers(config: Path | None) -> dict[tuple[str, str], Caller]:
 
     environ = dict(os.environ)
     for name, value in environ.items():
+        if value == HELD:
+            raise BrokerError(f"{name} went with the broker that ended; start Tocsin again")
         if name.startswith(KEPT):
             # `TOCSIN_BROKER_AWS_PROFILE` is `AWS_PROFILE` for the providers' own libraries.
             os.environ[name.removeprefix(KEPT)] = value

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import cast
 
 from tocsin.errors import ActionError, CallRefusedError, OutcomeUnknownError, TargetGoneError
-from tocsin.isolate.broker import Broker, BrokerError, forget
+from tocsin.isolate.broker import KEPT, Broker, BrokerError, forget
 from tocsin.respond.actions import Call
 from tocsin.respond.actions.words import State
 
@@ -22,7 +22,7 @@ ERRORS: Mapping[str, type[ActionError]] = {
     error.__name__: error
     for error in (ActionError, CallRefusedError, OutcomeUnknownError, TargetGoneError)
 }
-_HIDDEN = "held by the broker"
+HELD = "held by the broker"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,22 +67,22 @@ def _told(answer: object) -> State:
     raise ERRORS.get(word, ActionError)(str(value))
 
 
-def opened(config: Path | None, environ: MutableMapping[str, str]) -> tuple[Broker, dict[str, str]]:
-    """Start the broker, and take what only it may see out of this process.
+def opened(config: Path | None, environ: MutableMapping[str, str]) -> Broker:
+    """Return the broker, and take what only it may see out of this process.
+
+    It starts at once where there are such variables; otherwise when it is first asked.
 
     Args:
         config: the settings file, which the child reads by itself.
-        environ: of this process; the broker's variables are taken out of it.
-
-    Returns:
-        The broker, and the environment to read one's own settings with: references to the broker's
-        variables are fulfilled there, but not with their values.
+        environ: of this process. In place of the broker's variables stands that it holds them, so
+            that references to them in the settings are fulfilled.
 
     Raises:
         BrokerError: it does not start.
     """
     broker = Broker(CHILD, (str(config or ""),), dict(environ))
-    broker.start()
-    names = forget(environ)
-    broker.environ = {name: value for name, value in environ.items() if name not in names}
-    return broker, {**environ, **dict.fromkeys(names, _HIDDEN)}
+    if any(name.startswith(KEPT) for name in environ):
+        broker.start()
+        environ.update(dict.fromkeys(forget(environ), HELD))
+        broker.environ = dict(environ)
+    return broker

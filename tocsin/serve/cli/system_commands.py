@@ -51,18 +51,25 @@ def up(
 ) -> None:
     """Run everything in this process, until Ctrl-C."""
     from tocsin.run import start
+    from tocsin.run.brokering import opened
     from tocsin.serve.console import console_for
     from tocsin.serve.web import create_app
 
     if demo and data is None and "TOCSIN_DATA" not in os.environ:
         data = DEMO_FOLDER
+    # First of all: what only the broker may see leaves this process before it reads anything.
+    broker = opened(config, os.environ)
     settings = settings_for(config, data)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     # Until there are rules to read again, the signal must not end the process.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    with start(settings, demo=demo, reread=lambda: settings_for(config, data)) as running:
+
+    def reread() -> "Settings":
+        return settings_for(config, data)
+
+    with broker, start(settings, demo=demo, reread=reread, broker=broker) as running:
         signal.signal(signal.SIGHUP, lambda *_: running.reloader.ask())
         address = running.serve(create_app(console_for(running)))
         _greet(running, address)
