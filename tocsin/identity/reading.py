@@ -23,13 +23,20 @@ _LONGEST = 500
 _NO_ADDRESSES = frozenset({"", "-", "0.0.0.0", "127.0.0.1", "::", "::1"})  # noqa: S104  # nothing listens: these name nobody
 
 
-def statements_from(events: pa.Table, recipes: Iterable[Recipe]) -> tuple[Statement, ...]:
-    """Return what these events tell, each thing once with the first and the last time of it.
+def statements_from(
+    events: pa.Table, resources: pa.Table, recipes: Sequence[Recipe]
+) -> tuple[Statement, ...]:
+    """Return what a batch tells, each thing once with the first and the last time of it.
 
     Args:
         events: rows of one source with `ocsf.schemas.EVENT_COLUMNS`.
-        recipes: of any source.
+        resources: rows of `ocsf.schemas.RESOURCES`.
+        recipes: of any source; those of `resources` are for the inventory.
     """
+    return (*_of_events(events, recipes), *_of_resources(resources, recipes))
+
+
+def _of_events(events: pa.Table, recipes: Iterable[Recipe]) -> tuple[Statement, ...]:
     if not events.num_rows:
         return ()
     source = events.column("source")[0].as_py()
@@ -45,15 +52,7 @@ def statements_from(events: pa.Table, recipes: Iterable[Recipe]) -> tuple[Statem
     return tuple(found.values())
 
 
-def statements_of_resources(
-    resources: pa.Table, recipes: Iterable[Recipe]
-) -> tuple[Statement, ...]:
-    """Return what things of the inventory tell.
-
-    Args:
-        resources: rows of `ocsf.schemas.RESOURCES`.
-        recipes: of any source; those of `resources` are read.
-    """
+def _of_resources(resources: pa.Table, recipes: Iterable[Recipe]) -> tuple[Statement, ...]:
     mine = [recipe for recipe in recipes if recipe.source == RESOURCES]
     found: dict[tuple[object, ...], Statement] = {}
     if not mine or not resources.num_rows:

@@ -10,7 +10,7 @@ group what has nothing better.
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tocsin.identity import Identities, Key, key_of
+from tocsin.identity import Identities, Key, Step, key_of
 from tocsin.incidents.growth import Finding
 from tocsin.incidents.incident import Incident, Subject, Tie
 from tocsin.ocsf import Entity
@@ -53,7 +53,7 @@ class Bonds:
         grounds: what they stand on or reached.
         loose: what groups where there are no keys.
         reached: distinct entities that the grounds come from.
-        entities: what all of these keys are.
+        entities: what all of these keys are, and everything on the way to them.
         steps: by key, the reasons that lead to it.
     """
 
@@ -78,7 +78,10 @@ def subjects_of(finding: Finding, links: Sequence[Entity], shared: Shared) -> tu
     about = Subject(primary, "about", first, last, scope, _sessions(primary, finding.links))
     found = [about]
     ties = _is_identity(primary) and not is_shared(primary, shared)
+    has_key = any(_is_temporary(link) for link in links)
     for link in links:
+        if has_key and link.type == "session":
+            continue  # Names of sessions are often alike, keys never are.
         if link.type in GROUND_TYPES and link.uid:
             found.append(Subject(link, "stands", first, last, scope))
         elif ties and _is_identity(link) and not _is_local(primary, link):
@@ -155,31 +158,46 @@ class _Reader:
         elif is_about:
             self._note(self._loose, entity, ())
 
+    def _pass(self, steps: Iterable[Step]) -> tuple[Tie, ...]:
+        """Remember what is on the way: more may become known of it."""
+        steps = tuple(steps)
+        for step in steps:
+            self._entities.setdefault(key_of(step.other), step.other)
+        return tuple(Tie(step.one, step.other, step.sentence) for step in steps)
+
     def _add_role(self, subject: Subject) -> None:
         """Add a role by whom its sessions are: a role itself is worn by many."""
+        for session in subject.sessions:
+            self._entities.setdefault(key_of(session), session)
         role, shared = subject.entity, is_shared(subject.entity, self._shared)
-        persons = {
-            key_of(name): session
-            for session in subject.sessions
-            for name, _ in list(self._names(subject, session))[-1:]
-            if name.type not in _CREDENTIALS and key_of(name) != key_of(role)
-        }
+        keys = [each for each in subject.sessions if each.type == "access_key"]
+        others = [each for each in subject.sessions if each.type != "access_key"]
+        # Who takes a role may call the session as they like: the key is surer.
+        persons = self._persons(subject, keys) or self._persons(subject, others)
         if len(persons) > 1:
             self._note(self._loose, role, ())
             return
-        alone = [each for each in subject.sessions if each.type == "access_key"]
-        if persons or (shared and len(alone) == 1):
-            for session in subject.sessions if persons else alone:
+        if persons or (shared and len(keys) == 1):
+            for session in persons.values() if persons else keys:
                 self._add_identity(subject, session, is_about=False)
         elif shared:
             self._note(self._loose, role, ())
         else:
             self._add_identity(subject, role, is_about=subject.bond == "about")
 
+    def _persons(self, subject: Subject, sessions: Iterable[Entity]) -> dict[Key, Entity]:
+        """Return who wore a role, and in which session."""
+        return {
+            key_of(name): session
+            for session in sessions
+            for name, _ in list(self._names(subject, session))[-1:]
+            if name.type not in _CREDENTIALS and key_of(name) != key_of(subject.entity)
+        }
+
     def _reach(self, subject: Subject) -> None:
         entity = subject.entity
         found = self._identities.resolve(entity, subject.first, subject.scope)
-        ties = tuple(Tie(step.one, step.other, step.sentence) for step in found.steps)
+        ties = self._pass(found.steps)
         before = len(self._grounds)
         if _is_identity(found.entity) and not is_shared(found.entity, self._shared):
             self._note(self._grounds, found.entity, ties)
@@ -189,7 +207,7 @@ class _Reader:
 
     def _stand(self, subject: Subject, entity: Entity, ties: tuple[Tie, ...]) -> None:
         for ground in self._identities.grounds(entity, subject.first, subject.scope):
-            more = tuple(Tie(step.one, step.other, step.sentence) for step in ground.steps)
+            more = self._pass(ground.steps)
             names = [ground.steps[0].other, *(step.other for step in ground.steps[1:])]
             for name in names:
                 if _is_identity(name) and not is_shared(name, self._shared):
@@ -201,13 +219,13 @@ class _Reader:
             return
         if _is_identity(entity):
             yield entity, ()
-        ties: tuple[Tie, ...] = ()
-        for step in self._identities.resolve(entity, subject.first, subject.scope).steps:
+        steps = self._identities.resolve(entity, subject.first, subject.scope).steps
+        ties = self._pass(steps)
+        for place, step in enumerate(steps, start=1):
             if is_shared(step.other, self._shared):
                 return
-            ties = (*ties, Tie(step.one, step.other, step.sentence))
             if _is_identity(step.other):
-                yield step.other, ties
+                yield step.other, ties[:place]
 
     def _note(self, keys: set[Key], entity: Entity, ties: tuple[Tie, ...]) -> None:
         key = key_of(entity)
@@ -228,7 +246,12 @@ def _is_identity(entity: Entity) -> bool:
 
 def _is_local(primary: Entity, link: Entity) -> bool:
     """Return whether a link is an account of one host alone: every host has its `root`."""
-    return primary.type == "host" and link.type == "user" and not set("@:/") & set(link.uid)
+    is_of_host = primary.type == "host" and link.type in ("user", "session")
+    return is_of_host and not set("@:") & set(link.uid)
+
+
+def _is_temporary(entity: Entity) -> bool:
+    return entity.type == "access_key" and entity.uid.startswith(_TEMPORARY)
 
 
 def _sessions(entity: Entity, links: Iterable[Entity]) -> tuple[Entity, ...]:
@@ -237,7 +260,6 @@ def _sessions(entity: Entity, links: Iterable[Entity]) -> tuple[Entity, ...]:
     own = (
         link
         for link in links
-        if (link.type == "session" and link.uid.startswith(f"{entity.uid}/"))
-        or (link.type == "access_key" and link.uid.startswith(_TEMPORARY))
+        if (link.type == "session" and link.uid.startswith(f"{entity.uid}/")) or _is_temporary(link)
     )
     return tuple(own)

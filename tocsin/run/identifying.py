@@ -35,10 +35,7 @@ class Identification:
         """Return what a batch tells."""
         if not self.recipes:
             return ()
-        return (
-            *identity.statements_from(events, self.recipes),
-            *identity.statements_of_resources(resources, self.recipes),
-        )
+        return identity.statements_from(events, resources, self.recipes)
 
 
 def identification_of(settings: "Settings") -> Identification:

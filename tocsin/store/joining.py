@@ -1,6 +1,6 @@
 """What a turn's findings and statements make of the incidents, inside the turn's transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from tocsin.identity import Identities, Statement
 from tocsin.incidents import Grouped, Incident
 from tocsin.incidents.joining import Apart
+from tocsin.ocsf import Entity
 from tocsin.store import identities, incident_decisions, incidents
 
 
@@ -51,10 +52,22 @@ class Grouping:
         if not findings.num_rows and not fresh:
             return (), ()
         named = identities.about(connection, incidents.named_in(findings), self.fixed)
-        known = incidents.open_incidents(connection, named.uids | fresh)
-        subjects = [subject.entity for one in known for subject in one.subjects]
-        others = identities.about(connection, subjects, self.fixed)
+        # Of whom more is known now may turn out to be one whom other incidents are about.
+        moved = incidents.open_incidents(connection, fresh)
+        beyond = identities.about(connection, _subjects(moved), self.fixed)
+        concerned = named.uids | beyond.uids | fresh
+        known = incidents.open_incidents(connection, concerned)
+        others = identities.about(connection, _subjects(known), self.fixed)
         known_then = Identities(dict.fromkeys((*named.statements, *others.statements)))
         apart = incident_decisions.standing(connection)
         grouped = self.group(known, findings, now, apart=apart, identities=known_then)
         return known, grouped.changed
+
+
+def _subjects(known: Iterable[Incident]) -> list[Entity]:
+    return [
+        entity
+        for one in known
+        for subject in one.subjects
+        for entity in (subject.entity, *subject.sessions)
+    ]

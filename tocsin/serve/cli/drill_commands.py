@@ -1,14 +1,14 @@
 """The command that tries the rules out: `drill`."""
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tocsin.serve.cli import drill_joined_commands
 from tocsin.serve.cli.offline_commands import EXIT_FINDINGS, SEVERITIES
 from tocsin.serve.cli.options import (
     BuiltinOption,
@@ -55,35 +55,32 @@ def drill(
         int | None,
         typer.Option("--most-false", min=0, help="Exit with 3 on more false findings."),
     ] = None,
+    joined: Annotated[
+        bool,
+        typer.Option(
+            "--joined",
+            help="Play attacks over several sources at once instead; each must be one incident.",
+        ),
+    ] = False,
     output: OutputOption = Output.TABLE,
     config: ConfigOption = None,
 ) -> None:
     """Replay labelled attacks and a benign day; print which were detected, by what, how soon."""
+    if joined:
+        drill_joined_commands.play(folder, settings_for(config, None), output)
+        return
     from tocsin.run import RuleChoice
     from tocsin.run import drill as drills
 
     chosen = RuleChoice(folders=tuple(rules or ()), with_builtin=with_builtin or not rules)
     choice = drills.DrillChoice(folder, chosen, with_benign=benign)
-    with _telling() as advance:
+    with drill_joined_commands.telling() as advance:
         card = drills.run_drill(choice, settings_for(config, None), advance)
     _print_card(card, output)
     is_short = at_least is not None and card.detected_count < at_least
     false_count = card.benign.false_count if card.benign else 0
     if is_short or (most_false is not None and false_count > most_false):
         raise typer.Exit(EXIT_FINDINGS)
-
-
-@contextmanager
-def _telling() -> Iterator[Callable[[str], None]]:
-    """Show on standard error, where that is a terminal, what is being replayed."""
-    if not sys.stderr.isatty():
-        yield lambda told: None
-        return
-    from rich.console import Console
-    from rich.markup import escape
-
-    with Console(stderr=True, highlight=False).status("Reading rules") as status:
-        yield lambda told: status.update(f"Replaying {escape(inert(told))}")
 
 
 def _print_card(card: "drills.ScoreCard", output: Output) -> None:
