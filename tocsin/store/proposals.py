@@ -5,7 +5,8 @@ request without its reason nor an incident that nobody asked for.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
@@ -176,6 +177,12 @@ class Playbooks:
             if not connection.execute(ending).rowcount:
                 raise UsageError(f"the playbook {playbook_uid!r} is not stopped")
             audit.record(connection, actor, "playbook.go_on", playbook_uid, {}, now=now)
+
+    @contextmanager
+    def desk(self) -> Iterator[Desk]:
+        """Give what proposing reads, as of the last commit."""
+        with self._database.read() as connection:
+            yield Desk(connection)
 
     def held(self) -> tuple[ActionRequest, ...]:
         """Return the requests that wait or are in force."""

@@ -24,6 +24,7 @@ from tocsin.serve.cli import (
     intelligence_commands,
     notify_commands,
     offline_commands,
+    playbook_commands,
     resource_commands,
     source_commands,
     store_commands,
@@ -73,6 +74,7 @@ source_commands.add_to(app)
 intelligence_commands.add_to(app)
 notify_commands.add_to(app)
 forward_commands.add_to(app)
+playbook_commands.add_to(app)
 ticket_commands.add_to(app)
 suppression_commands.add_to(app)
 content_commands.add_to(app)
