@@ -27,6 +27,7 @@ from tocsin.run.notifying import Notifying, notifying
 from tocsin.run.queue import TurnQueue
 from tocsin.run.reloading import Reloader, Reread
 from tocsin.run.remembering import Learning, learning
+from tocsin.run.scheduling import Scheduler, scheduler
 from tocsin.run.shown import ShownRule
 from tocsin.run.ticketing import TicketLoop, ticketing
 from tocsin.run.tools import Tools
@@ -65,6 +66,7 @@ class Running:
         receiving: what others push to, also by sockets of its own.
         forwarding: the work of each forwarder.
         tickets: what keeps tickets in other systems.
+        schedules: what runs by the clock.
         log_file: where the log goes when the terminal is kept free; else `None`.
     """
 
@@ -82,6 +84,7 @@ class Running:
     receivers: "Listener | None"
     notifying: Notifying
     tickets: TicketLoop
+    schedules: Scheduler
     receiving: Sequence[Receiver] = ()
     forwarding: tuple[ForwardWork, ...] = ()
     log_file: Path | None = None
@@ -144,6 +147,7 @@ class Running:
             *forwarding_work.problems(self.store),
             *self.notifying.problems(),
             *self.tickets.problems(),
+            *self.schedules.problems(),
             *self.upkeep.problems(),
             *self.reloader.problems(),
             *self.intelligence.problems(),
@@ -213,6 +217,7 @@ class Running:
             *work,
             *self.notifying.work(),
             *self.tickets.work(),
+            ("schedules", self.schedules.run),
             ("upkeep", self.upkeep.run),
             ("rules", self.reloader.run),
             ("intelligence", self.intelligence.run),
@@ -277,6 +282,7 @@ def _assemble(settings: Settings, store: Store, demo: bool, reread: Reread | Non
         receivers=_receivers(settings, receiving, queue, meter),
         notifying=notifying(settings, store, stopping, utc_now, is_silent=demo),
         tickets=ticketing(settings, store, stopping, utc_now, is_silent=demo),
+        schedules=scheduler(settings, store, stopping, utc_now),
         receiving=receiving,
     )
     if not demo:

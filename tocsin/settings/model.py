@@ -217,6 +217,14 @@ class Limits(Section):
     """Threads of the query engine."""
 
 
+class Audit(Section):
+    """The log of every change."""
+
+    checkpoints: FilePath | None = None
+    """A file that signed checkpoints are appended to, one line each. It should lie where nobody who
+    breaks into this machine can change what is there; without it, they stay in the data folder."""
+
+
 class Settings(Section):
     """Everything that can be set; without a file, all defaults."""
 
@@ -247,5 +255,6 @@ class Settings(Section):
     redaction: Redaction = Redaction()
     sensors: Sensors = Sensors()
     retention: Retention = Retention()
+    audit: Audit = Audit()
     heartbeat: Heartbeat | None = None
     limits: Limits = Limits()

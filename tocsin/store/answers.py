@@ -2,6 +2,8 @@
 
 from tocsin.store.accounts import User
 from tocsin.store.audit import AuditRow, AuditState
+from tocsin.store.audit_checkpoints import Checkpoint
+from tocsin.store.audit_checkpoints import read as read_checkpoints
 from tocsin.store.events import Bucket, Events, Field
 from tocsin.store.evidence import Attaching, Evidence
 from tocsin.store.findings import RuleCount
@@ -21,6 +23,7 @@ from tocsin.store.request_work import Lease as ResponseLease
 from tocsin.store.requests import RequestCall
 from tocsin.store.response_stop import Stopped
 from tocsin.store.rhythms import HourVolume
+from tocsin.store.schedules import Schedule
 from tocsin.store.sightings import Sighting, same_names
 from tocsin.store.snapshots import KeyFile
 from tocsin.store.sources import FeedHealth, Volume
@@ -34,6 +37,7 @@ __all__ = [
     "AuditState",
     "Bucket",
     "Changed",
+    "Checkpoint",
     "Damage",
     "Decider",
     "Decision",
@@ -61,11 +65,13 @@ __all__ = [
     "ResponseLease",
     "RuleCount",
     "RuleNoise",
+    "Schedule",
     "Search",
     "Sighting",
     "Stopped",
     "TicketWork",
     "User",
     "Volume",
+    "read_checkpoints",
     "same_names",
 ]

@@ -4,6 +4,7 @@ marker.json     what kind of folder this is
 state.sqlite    everything but events
 lake/           events: <source>/day=YYYY-MM-DD/*.parquet
 evidence/       what people attached to incidents, by SHA-256
+secrets/        the key that signs checkpoints of the audit log
 backups/        copies of the state before a migration
 turn.lock       held during a turn, by one process
 upkeep.lock     held during compaction and retention, by one process

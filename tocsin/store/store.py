@@ -26,6 +26,7 @@ from tocsin.store.request_work import RequestWork
 from tocsin.store.requests import Requests
 from tocsin.store.resources import Resources
 from tocsin.store.response_stop import ResponseStop
+from tocsin.store.schedules import Schedules
 from tocsin.store.sightings import Sightings
 from tocsin.store.sources import Sources
 from tocsin.store.stories import Stories
@@ -64,7 +65,8 @@ class Store:
         request_work: the same for the one who carries them out.
         response_stop: the switch that stops all responding.
         accounts: the set-up token, users, sessions.
-        audit: the hash-chained log of changes.
+        audit: the hash-chained log of changes, and its checkpoints.
+        schedules: what runs by the clock, and who runs it.
         maintenance: retention, compaction, fsck, backup, figures.
     """
 
@@ -95,7 +97,8 @@ class Store:
         self.playbooks = Playbooks(database)
         self.request_work = RequestWork(database)
         self.response_stop = ResponseStop(folder.path)
-        self.audit = Audit(database)
+        self.audit = Audit(database, folder.path / "secrets" / "audit.key")
+        self.schedules = Schedules(database)
         self.maintenance = Maintenance(folder, database)
         self._database = database
         self._lake = lake

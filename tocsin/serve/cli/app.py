@@ -13,6 +13,7 @@ import typer
 from tocsin import __version__
 from tocsin.errors import ContentError, SettingsError, TocsinError, UsageError
 from tocsin.serve.cli import (
+    audit_commands,
     connect_commands,
     content_commands,
     drill_commands,
@@ -26,6 +27,7 @@ from tocsin.serve.cli import (
     offline_commands,
     playbook_commands,
     resource_commands,
+    schedule_commands,
     source_commands,
     store_commands,
     suppression_commands,
@@ -64,6 +66,8 @@ def _options(
 system_commands.add_to(app)
 offline_commands.add_to(app)
 store_commands.add_to(app)
+audit_commands.add_to(app)
+schedule_commands.add_to(app)
 connect_commands.add_to(app)
 incident_commands.add_to(app)
 finding_commands.add_to(app)

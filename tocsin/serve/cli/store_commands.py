@@ -1,7 +1,6 @@
 """Commands that load and ask the store: `ingest`, `search`, `sql`, `fsck`, `backup`, `restore`."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -44,11 +43,9 @@ def add_to(app: typer.Typer) -> None:
     """Add the commands of this file."""
     for command in (ingest, search, sql, fsck, backup, restore):
         app.command()(command)
-    app.add_typer(_audit, name="audit", help="The hash-chained log of every change.")
     app.add_typer(_rejects, name="rejects", help="Records that no mapping could read.")
 
 
-_audit = typer.Typer(no_args_is_help=True)
 _rejects = typer.Typer(no_args_is_help=True)
 
 
@@ -161,38 +158,6 @@ def restore(
     folder = settings_for(config, data).data
     Store.restore(backup_folder, folder)
     say(f"Restored to {folder}.")
-
-
-@_audit.command("verify")
-@permission("audit")
-def audit_verify(
-    head: Annotated[
-        str | None, typer.Option("--head", help="A head kept elsewhere; it must be in the chain.")
-    ] = None,
-    config: ConfigOption = None,
-    data: DataOption = None,
-) -> None:
-    """Recompute the chain of the audit log and name the first entry that does not fit."""
-    with existing_store(config, data) as store:
-        state = store.audit.verify(known_head=head)
-    if state.problem:
-        write_line(f"entry {state.first_bad_seq}: {state.problem}")
-        raise typer.Exit(1)
-    write_line(f"{state.rows} entries, head {state.head}")
-
-
-@_audit.command("list")
-@permission("audit")
-def audit_list(
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000)] = 50,
-    output: OutputOption = Output.TABLE,
-    config: ConfigOption = None,
-    data: DataOption = None,
-) -> None:
-    """Show who changed what, newest first."""
-    with existing_store(config, data) as store:
-        rows = [asdict(row) for row in store.audit.list(local_scope(), limit=limit).rows]
-    print_rows(rows, ("seq", "time", "actor", "action", "object", "details"), output)
 
 
 @_rejects.command("list")
