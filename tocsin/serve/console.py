@@ -4,10 +4,8 @@ from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from tocsin import __version__
-from tocsin.incidents.clocks import Targets
-from tocsin.run import Running, suppressing
+from tocsin.run import Running, figures, suppressing
 from tocsin.serve.web import Console, View
-from tocsin.settings import SEVERITY_IDS, Settings
 
 _DEMO_BANNER = "Demo: an attack story of our own, played into a data folder of its own."
 
@@ -29,7 +27,7 @@ def console_for(running: Running) -> Console:
             receivers={"JSON lines": f"{address}/ingest/FEED"} if address else {},
             # Behind a proxy every visitor comes from this machine.
             metrics_without_sign_in=public is None,
-            targets=_targets(running.settings),
+            targets=figures.targets_of(running.settings),
         ),
         rules=running.shown_rules,
         rules_version=lambda: running.rules.version,
@@ -41,13 +39,4 @@ def console_for(running: Running) -> Console:
         foretell=lambda suppression, scope: suppressing.foretell(
             suppression, running.tools.rules, running.store, scope, datetime.now(UTC)
         ),
-    )
-
-
-def _targets(settings: Settings) -> Targets:
-    chosen = settings.incidents
-    return Targets(
-        acknowledge={SEVERITY_IDS[name]: time for name, time in chosen.acknowledge_within.items()},
-        close={SEVERITY_IDS[name]: time for name, time in chosen.close_within.items()},
-        report=chosen.report_within,
     )

@@ -101,3 +101,12 @@ def test_incidents_are_merged_and_split_and_that_is_taken_back(
     after = tocsin("incidents", "list", *at, "--output", "json").json
     assert {row["uid"] for row in after} == {uid, other}
     assert len(refused.err.splitlines()) == 1
+
+
+def test_figures_tell_mean_times_and_clocks(data: Path):
+    told = tocsin("incidents", "figures", "--since", "2000-01-01", "--data", data, "-o", "json")
+    shown = tocsin("incidents", "figures", "--since", "2000-01-01", "--data", data)
+
+    assert (told.json["means"][0]["severity"], told.json["means"][0]["incidents"]) == ("all", 1)
+    assert {each["clock"] for each in told.json["clocks"]} == {"acknowledge", "close", "report"}
+    assert shown.out.startswith("1 incidents opened, 1 still open")

@@ -107,3 +107,13 @@ def test_an_incident_is_split(analyst: httpx.Client, store: Store) -> None:
     assert (empty.status_code, new.json()["uid"] == whole.uid) == (409, False)
     kept = analyst.get(f"{API}/incidents/{whole.uid}").json()
     assert kept["finding_count"] == whole.finding_count - 1
+
+
+def test_figures_count_means_and_clocks_of_all_incidents(
+    viewer: httpx.Client, store: Store
+) -> None:
+    told = viewer.get(f"{API}/incidents/figures", params={"since": "2020-01-01T00:00:00Z"}).json()
+
+    assert told["means"]["incidents"] == len(uids(store))
+    assert [each["name"] for each in told["clocks"]] == ["acknowledge", "close", "report"]
+    assert told["means"]["detect_seconds"] is not None

@@ -6,7 +6,11 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from tocsin.errors import UsageError
-from tocsin.serve.cli import incident_decision_commands, incident_work_commands
+from tocsin.serve.cli import (
+    incident_decision_commands,
+    incident_figures_commands,
+    incident_work_commands,
+)
 from tocsin.serve.cli.incident_work_commands import UidArgument, found
 from tocsin.serve.cli.options import (
     ConfigOption,
@@ -39,6 +43,7 @@ def add_to(app: typer.Typer) -> None:
     """Add the commands of this file."""
     incident_work_commands.add_to(incidents)
     incident_decision_commands.add_to(incidents)
+    incident_figures_commands.add_to(incidents)
     app.add_typer(incidents, name="incidents", help="Findings that people handle as one.")
 
 

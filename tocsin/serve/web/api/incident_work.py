@@ -1,17 +1,34 @@
 """Work on incidents over the API: many at once, their clocks and mean times."""
 
-from fastapi import Request
+from typing import Annotated
+
+from fastapi import Query, Request
 from starlette.exceptions import HTTPException
 
 from tocsin.incidents import Change, Incident
-from tocsin.incidents.clocks import clocks_of, means_of
-from tocsin.serve.web.api.asking import Incidents, router_of
-from tocsin.serve.web.api.models import ChangedModel, ChangeOfMany, ClockModel, MeansModel
+from tocsin.incidents.clocks import Means, clocks_of, means_of
+from tocsin.run import figures
+from tocsin.serve.web.api.asking import Asked, Incidents, Moment, router_of
+from tocsin.serve.web.api.models import (
+    ChangedModel,
+    ChangeOfMany,
+    ClockFiguresModel,
+    ClockModel,
+    FiguresModel,
+    MeansModel,
+    SeverityMeans,
+)
 from tocsin.serve.web.api.repeated import once_of
 from tocsin.serve.web.guard import console_of, operation, visitor_of
 from tocsin.serve.web.permissions import Permission
 
 router = router_of("work on incidents")
+
+
+class AskedFigures(Asked):
+    """Over which incidents."""
+
+    since: Moment = None
 
 
 @operation(
@@ -34,13 +51,33 @@ def change_many(request: Request, body: ChangeOfMany) -> list[ChangedModel]:
     return [ChangedModel.model_validate(each) for each in done]
 
 
+@operation(router, "GET", "/incidents/figures", Permission.READ, response_model=FiguresModel)
+def get_figures(request: Request, asked: Annotated[AskedFigures, Query()]) -> FiguresModel:
+    """Get mean times and kept clocks of all incidents that were opened since a time."""
+    console = console_of(request)
+    found = figures.figures_of(
+        console.store, visitor_of(request).scope, console.view.targets, console.now(), asked.since
+    )
+    return FiguresModel(
+        means=_means(found.means),
+        by_severity=[
+            SeverityMeans(severity_id=each, means=_means(told)) for each, told in found.by_severity
+        ],
+        still_open=found.still_open,
+        clocks=[ClockFiguresModel.model_validate(each) for each in found.clocks],
+    )
+
+
 @operation(router, "GET", "/incidents/means", Permission.READ, response_model=MeansModel)
 def get_means(request: Request, asked: Incidents) -> MeansModel:
     """Get mean times (MTTD, MTTA, MTTR) of the newest 1,000 incidents that are asked for."""
     found = console_of(request).store.incidents.list(
         asked.filter(), visitor_of(request).scope, limit=1000, cursor=asked.cursor
     )
-    means = means_of(found.rows)
+    return _means(means_of(found.rows))
+
+
+def _means(means: Means) -> MeansModel:
     return MeansModel(
         incidents=means.incidents,
         detect_seconds=means.detect.total_seconds() if means.detect is not None else None,

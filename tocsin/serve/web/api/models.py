@@ -108,6 +108,31 @@ class MeansModel(Model):
     resolve_seconds: float | None = Field(description="MTTR: from the opening to the end")
 
 
+class SeverityMeans(WithSeverity):
+    """Mean times of incidents of one severity."""
+
+    means: MeansModel
+
+
+class ClockFiguresModel(Model):
+    """How many clocks of one kind were kept, were missed, still run in time, and are late now."""
+
+    name: Literal["acknowledge", "close", "report"]
+    kept: int
+    missed: int
+    running: int
+    late: int
+
+
+class FiguresModel(Model):
+    """Figures over incidents; merged ones are left out."""
+
+    means: MeansModel
+    by_severity: list[SeverityMeans]
+    still_open: int
+    clocks: list[ClockFiguresModel]
+
+
 class IncidentModel(WithSeverity):
     """Findings that people handle as one."""
 

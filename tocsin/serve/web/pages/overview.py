@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from fastapi import Request
 from starlette.responses import Response
 
-from tocsin.incidents.clocks import finished_time
+from tocsin.incidents.clocks import clocks_of, finished_time
 from tocsin.ocsf import Entity
 from tocsin.serve.web import charts, names, rendering
 from tocsin.serve.web.guard import console_of, guarded_router, operation, visitor_of
@@ -49,6 +49,7 @@ def open_count(request: Request) -> Response:
 def _contents(request: Request) -> Values:
     console, scope = console_of(request), visitor_of(request).scope
     store, now, span = console.store, console.now(), time_range(request)
+    targets = console.view.targets
     found = FindingFilter(since=span.start, until=span.end)
     recent = store.incidents.list(IncidentFilter(), scope, limit=COUNTED_INCIDENTS).rows
     counts = store.findings.over_time(found, scope, charts.bar_width(span))
@@ -68,6 +69,11 @@ def _contents(request: Request) -> Values:
             (each.opened_time, ended)
             for each in recent
             if (ended := finished_time(each)) is not None
+        ),
+        "late": sum(
+            any(clock.ended is None and clock.is_late(now) for clock in clocks_of(each, targets))
+            for each in recent
+            if each.status in names.OPEN_STATUSES
         ),
         "health": console.health(),
         "rule_count": sum(rule.is_on for rule in console.rules()),
