@@ -27,7 +27,16 @@ CREATE MACRO utc(value) AS try_cast(try_cast(value as timestamptz) as timestamp)
 
 -- Parts of an Amazon resource name: arn:partition:service:region:account:resource.
 CREATE MACRO arn_account(arn) AS nullif(split_part(arn, ':', 5), '');
-CREATE MACRO arn_name(arn) AS nullif(regexp_extract(arn, '([^/:]*)$', 1), '');
+CREATE MACRO arn_name(arn) AS nullif(split_part(split_part(arn, ':', -1), '/', -1), '');
+
+-- The last part of a path that may end in a slash.
+CREATE MACRO last_part(path) AS
+  split_part(if(ends_with(path, '/'), left(path, len(path) - 1), path), '/', -1);
+
+-- The subscription that a resource of Azure lies in; nearly always it stands at the beginning.
+CREATE MACRO azure_subscription(id) AS
+  lower(coalesce(if(lower(left(id, 15)) = '/subscriptions/', nullif(split_part(id, '/', 3), ''), null),
+    nullif(regexp_extract(id, '(?i)/subscriptions/([^/]+)', 1), '')));
 
 -- Seconds since 1970, with a fraction, as a time; null where the text is no number or too far away.
 CREATE MACRO epoch_time(value) AS
@@ -66,7 +75,7 @@ CREATE MACRO rcode_id(value) AS
     'YXRRSET', 'NXRRSET', 'NOTAUTH', 'NOTZONE'], upper(value)) - 1, 99);
 
 -- The last part of a path in either style of writing it.
-CREATE MACRO file_name(value) AS nullif(regexp_extract(value, '([^/\\]*)[/\\]*$', 1), '');
+CREATE MACRO file_name(value) AS nullif(split_part(split_part(rtrim(value, '/\'), '/', -1), '\', -1), '');
 
 -- The file that the path of a URL names, where it has an ending: what a request is for.
 CREATE MACRO url_file(path) AS nullif(regexp_extract(path, '([^/\\]+\.[A-Za-z][A-Za-z0-9]{0,7})$', 1), '');
@@ -90,7 +99,7 @@ CREATE MACRO email_address(value) AS
 -- A member of a Google Cloud policy without its kind: user:alice@example.org, and of a federated
 -- principal its subject.
 CREATE MACRO gcp_member(member) AS
-  case when regexp_matches(member, '^principal(Set)?:') then regexp_extract(member, '([^/]+)$', 1)
+  case when regexp_matches(member, '^principal(Set)?:') then split_part(member, '/', -1)
   else nullif(regexp_replace(member, '^(deleted:)?(user|serviceAccount|group|domain|project(Owner|Editor|Viewer)):', ''), '') end;
 
 -- The names of Google's status codes.
@@ -108,7 +117,7 @@ CREATE MACRO arn_principal(arn) AS
   case when regexp_matches(arn, '^arn:[\w-]+:sts::\d*:assumed-role/[^/]+')
   then 'arn:' || split_part(arn, ':', 2) || ':iam::' || split_part(arn, ':', 5) || ':role/' || split_part(arn, '/', 2)
   when regexp_matches(arn, '^arn:[\w-]+:iam::\d*:(role|user)/(.*/)?[^/]+$')
-  then regexp_extract(arn, '^(arn:[\w-]+:iam::\d*:(role|user)/)', 1) || regexp_extract(arn, '([^/]+)$', 1) end;
+  then regexp_extract(arn, '^(arn:[\w-]+:iam::\d*:(role|user)/)', 1) || split_part(arn, '/', -1) end;
 
 -- The entity that an ARN of somebody is, with the uid that findings on CloudTrail and audit events give it.
 CREATE MACRO aws_entity(arn) AS
