@@ -9,7 +9,10 @@ from tests.run.batches import batch
 from tests.run.crank import ACCOUNT, NOW, call, stopped_trail, turned
 from tests.run.proposals import key_playbook, with_playbooks
 from tocsin.ocsf import EVERYTHING
+from tocsin.run.absences import AbsenceWatch
+from tocsin.run.pipeline import turn
 from tocsin.run.proposing import OverflowWatch
+from tocsin.run.releasing import release
 from tocsin.run.tools import Tools
 from tocsin.store import Store
 
@@ -199,3 +202,33 @@ def test_a_stopped_playbook_goes_on_when_somebody_says_so(tools, store, tmp_path
 
     assert len(stops) == (mode == "propose")
     assert [one.target.uid for one in requests_of(store)] == ["AKIAIOSFODNN7EXAMPLE"]
+
+
+def test_a_new_protection_lets_go_of_what_waits(tools: Tools, store: Store, tmp_path):
+    armed = with_playbooks(tools, tmp_path, key_playbook())
+    turned(armed, store, batch(stopped_trail()))
+    settings = armed.proposing._settings
+    protected = settings.response.protected.model_copy(
+        update={"identities": ("AKIAIOSFODNN7EXAMPLE",)}
+    )
+    response = settings.response.model_copy(update={"protected": protected})
+
+    count = release(settings.model_copy(update={"response": response}), store, NOW)
+
+    assert count == 1
+    assert [one.state for one in requests_of(store)] == ["refused"]
+
+
+def test_the_warning_becomes_an_incident_of_its_own(tools: Tools, store: Store, tmp_path):
+    armed = with_playbooks(tools, tmp_path, key_playbook(limits={"per_ten_minutes": 1}))
+    records = []
+    for number in range(2):
+        record = stopped_trail(user=f"u{number}")
+        record["userIdentity"] = record["userIdentity"] | {"accessKeyId": f"AKIA{number}"}
+        records.append(record)
+    turned(armed, store, batch(*records))
+
+    warned = turn([], armed, store, NOW, AbsenceWatch(armed.settings, store).findings(NOW))
+
+    assert [one.title for one in warned.changed] == ["Possible abuse of response: leaked-key"]
+    assert AbsenceWatch(armed.settings, store).findings(NOW).num_rows == 0

@@ -13,6 +13,7 @@ import pyarrow as pa
 from tocsin.incidents import Change
 from tocsin.ocsf import EVERYTHING, concat, from_rows, identifiers, schemas
 from tocsin.run.health import ONE_OFF, SilenceWatch
+from tocsin.run.proposing import OverflowWatch
 from tocsin.settings import Settings
 from tocsin.store import FindingFilter, IncidentFilter, Store
 from tocsin.store.answers import HourVolume, Sighting, same_names
@@ -57,18 +58,24 @@ class Absence:
 
 
 class AbsenceWatch:
-    """Raises one finding an absence; feeds are looked at each second, all else each minute."""
+    """Raises one finding an absence; feeds are looked at each second, all else each minute.
+
+    Playbooks that went too far are told of here too.
+    """
 
     def __init__(self, settings: Settings, store: Store) -> None:
         """Watch a store by the settings."""
         self._silence = SilenceWatch(settings, store)
+        self._overflow = OverflowWatch(store)
         self._after = settings.sensors.missing_after
         self._store = store
         self._next: datetime | None = None
 
     def findings(self, now: datetime) -> pa.Table:
         """Return rows of `ocsf.schemas.FINDINGS` for what is newly missing."""
-        silent = self._silence.findings(now)
+        silent = concat(
+            [self._silence.findings(now), self._overflow.findings(now)], schemas.FINDINGS
+        )
         if self._next is not None and now < self._next:
             return silent
         self._next = now + _LOOK_EVERY

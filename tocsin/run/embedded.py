@@ -25,6 +25,7 @@ from tocsin.run.memory import keep_small
 from tocsin.run.metrics import Meter, Metric, feed_counts, feed_gauges, forwarder_samples
 from tocsin.run.notifying import Notifying, notifying
 from tocsin.run.queue import TurnQueue
+from tocsin.run.releasing import release
 from tocsin.run.reloading import Reloader, Reread
 from tocsin.run.remembering import Learning, learning
 from tocsin.run.scheduling import Scheduler, scheduler
@@ -246,6 +247,7 @@ def start(settings: Settings, *, demo: bool = False, reread: Reread | None = Non
     try:
         running = _assemble(settings, store, demo, reread)
         running.log_file = log_file
+        release(settings, store, utc_now())
     except TocsinError:
         store.close()
         raise
