@@ -23,6 +23,14 @@ _BASES = {
     "storage": "https://storage.googleapis.com",
 }
 _VERBS = {"GET": "get", "POST": "create", "PATCH": "update", "PUT": "update", "DELETE": "delete"}
+_NAMES = {
+    "b": "buckets",
+    "cloudresourcemanager": "resourcemanager",
+    "keys": "serviceAccountKeys",
+}
+"""What permissions call otherwise than paths do."""
+
+_HAVING_METHODS = frozenset({"b", "disks", "instances"})
 _LOOKS = 40
 
 
@@ -136,12 +144,15 @@ def _right(call: Call) -> str:
     path, _, method = str(call.parameters["path"]).strip("/").partition(":")
     parts = path.split("/")
     # Kinds and names take turns: projects/p/zones/z/instances/i, and then perhaps a method.
-    start = parts.index("projects") if "projects" in parts else 2
-    pairs = parts[start:]
+    pairs = parts[parts.index("projects") if "projects" in parts else 2 :]
     if "global" in pairs:
         pairs.remove("global")
-    kind = pairs[-1] if len(pairs) % 2 else pairs[-2]
-    if len(pairs) % 2 and len(pairs) > 3 and pairs[-3] in ("instances", "disks"):
-        kind, method = pairs[-3], kind
-    kind = {"b": "buckets"}.get(kind, kind)
-    return f"{call.service}.{kind}.{method or _VERBS[call.operation]}"
+    is_named = len(pairs) % 2 == 0
+    kind = pairs[-2] if is_named else pairs[-1]
+    verb = method or ("list" if call.operation == "GET" and not is_named else "")
+    if not is_named and len(pairs) > 2 and pairs[-3] in _HAVING_METHODS:
+        kind, verb = pairs[-3], kind
+        if verb == "iam":
+            verb = "getIamPolicy" if call.is_reading else "setIamPolicy"
+    service = _NAMES.get(call.service, call.service)
+    return f"{service}.{_NAMES.get(kind, kind)}.{verb or _VERBS[call.operation]}"

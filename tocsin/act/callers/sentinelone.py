@@ -40,4 +40,5 @@ class SentinelOne:
 def _right(call: Call) -> str:
     if call.is_reading:
         return "Endpoints: View"
-    return "Endpoints: Disconnect From Network, Reconnect To Network"
+    is_cutting = str(call.parameters["path"]).endswith("/disconnect")
+    return f"Endpoints: {'Disconnect From' if is_cutting else 'Reconnect To'} Network"
