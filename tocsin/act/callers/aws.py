@@ -135,7 +135,7 @@ class Aws:
         if any(word in code for word in _GONE) or (status == 404 and call.is_reading):
             raise TargetGoneError(text)
         if code in _REFUSED or status == 403:
-            raise CallRefusedError(f"{text}; it needs {call.service}:{_pascal(call.operation)}")
+            raise CallRefusedError(f"{text}; it needs {call.service}:{error.operation_name}")
         if status >= 500:
             if not call.is_reading:
                 raise OutcomeUnknownError(text)
@@ -203,10 +203,6 @@ def _loader() -> Any:
 
 def _told(call: Call, problem: object) -> str:
     return f"{call.service}.{call.operation}: {str(problem)[:400]}"
-
-
-def _pascal(operation: str) -> str:
-    return "".join(part.capitalize() for part in operation.split("_"))
 
 
 def _plain(value: Any) -> Json:
