@@ -1,15 +1,18 @@
 """What is known of one entity, from a real store."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from tests.serve.web import seed
 from tocsin.errors import UsageError
+from tocsin.identity import Statement
 from tocsin.ocsf import EVERYTHING, Entity, Scope
 from tocsin.run import entities, stories
 from tocsin.store import IncidentFilter, Store
+from tocsin.store.identities import record
 
 ALICE = Entity("user", "alice", "alice")
 
@@ -36,6 +39,31 @@ def test_findings_incidents_links_and_risk_are_told_together(store: Store):
     assert view.is_known and view.incidents and view.findings.num_rows
     assert [link.entity.name for link in view.portrait.links] == ["svc-report"]
     assert view.portrait.days[-1].risk > 0
+
+
+def test_who_it_was_is_told_with_the_reason(store: Store):
+    key, now = Entity("access_key", "AKIAIOSFODNN7EXAMPLE"), seed.NOW
+    told = Statement(
+        one=key,
+        other=user_of(store),
+        relation="key",
+        is_same=True,
+        since=now,
+        until=now,
+        before=timedelta(0),
+        after=timedelta(0),
+        reason="CreateAccessKey",
+        scope=seed.ACCOUNT,
+    )
+    with store._database.write() as connection:
+        record(connection, [told])
+
+    seen = entities.view_of(store, user_of(store), EVERYTHING, now).identities
+    other = Scope(accounts=frozenset({"444455556666"}))
+    unseen = entities.view_of(store, user_of(store), other, now).identities
+
+    assert [(each.one, each.reason) for each in seen] == [(key, "CreateAccessKey")]
+    assert unseen == ()
 
 
 def test_its_events_are_found_in_the_lake(store: Store):

@@ -241,7 +241,7 @@ def _whole(incident: Incident, clues: Sequence[Clue], deeds: Sequence[Deed]) -> 
     about = incident.entities[0] if incident.entities else worst.entity
     addresses = Names.of(deed.address for deed in deeds if deed.address != name_of(about))
     values: dict[str, str | Names] = {
-        "who": name_of(about),
+        "who": Names((name_of(about),)),
         "begin": f"{incident.first_time:%Y-%m-%d %H:%M}",
         "end": _end(incident.first_time, incident.last_time),
         "worst": worst.title,
@@ -279,7 +279,7 @@ def _step(group: Sequence[Clue], deeds: Sequence[Deed]) -> Line:
 def _deed(clue: Clue, deeds: Sequence[Deed]) -> Sentence:
     who = Names.of(deed.actor for deed in deeds) if any(deed.actor for deed in deeds) else None
     values: dict[str, str | Names] = {
-        "who": who or name_of(clue.entity),
+        "who": who or Names((name_of(clue.entity),)),
         "deed": Names.of(deed.operation for deed in deeds),
         "target": Names.of(target for deed in deeds for target in deed.targets),
         "address": Names.of(deed.address for deed in deeds),
@@ -314,7 +314,7 @@ def _advice(incident: Incident, clues: Iterable[Clue]) -> Iterable[Line]:
     if not chosen and incident.entities:
         about = incident.entities[0]
         form = "first.ask" if about.type == "user" else "first.look"
-        chosen = [Sentence(form, {"who": name_of(about)})]
+        chosen = [Sentence(form, {"who": Names((name_of(about),))})]
     return [Line("first", (sentence,)) for sentence in chosen]
 
 

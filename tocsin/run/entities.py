@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import pyarrow as pa
 
 from tocsin.errors import UsageError
+from tocsin.identity import Statement
 from tocsin.incidents import Incident, portrait
 from tocsin.ocsf import Entity, Scope
 from tocsin.store import FindingFilter, IncidentFilter, Span, Store
@@ -15,6 +16,8 @@ SHOWN_FINDINGS = 50
 SHOWN_INCIDENTS = 20
 SHOWN_STATES = 10
 SHOWN_EVENTS = 30
+SHOWN_IDENTITIES = 30
+READ_IDENTITIES = 200
 EVENT_SECONDS = 0.4
 """What the search for events may take; then those are shown that findings rest on."""
 
@@ -46,17 +49,20 @@ class EntityView:
         findings: the latest of them, rows of the findings table.
         incidents: the latest that are about it.
         states: how it was seen, newest first, rows of observed resources.
+        identities: what it was, or who was it, and when, with the reason.
     """
 
     portrait: portrait.Portrait
     findings: pa.Table
     incidents: tuple[Incident, ...]
     states: pa.Table
+    identities: tuple[Statement, ...]
 
     @property
     def is_known(self) -> bool:
         """Whether anything names it."""
-        return bool(self.portrait.findings or self.incidents or self.states.num_rows)
+        known = (self.portrait.findings, self.incidents, self.states.num_rows, self.identities)
+        return any(known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +91,21 @@ def view_of(store: Store, entity: Entity, scope: Scope, now: datetime) -> Entity
             IncidentFilter(entity=entity.uid), scope, limit=SHOWN_INCIDENTS
         ).rows,
         states=store.resources.history(entity.uid, scope, limit=SHOWN_STATES),
+        identities=_identities(store, entity, scope),
     )
+
+
+def _identities(store: Store, entity: Entity, scope: Scope) -> tuple[Statement, ...]:
+    """Return statements about an entity; to people with limits those of their accounts alone."""
+    told = store.identities.list(entity.uid, limit=READ_IDENTITIES)
+    if scope.namespaces is not None:
+        return ()
+    return tuple(
+        each
+        for each in told
+        if any((one.type, one.uid) == (entity.type, entity.uid) for one in (each.one, each.other))
+        and (scope.accounts is None or each.scope in scope.accounts)
+    )[:SHOWN_IDENTITIES]
 
 
 def events_of(

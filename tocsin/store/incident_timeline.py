@@ -119,7 +119,7 @@ def _changes(connection: Connection, incident: str) -> list[Moment]:
         AUDIT.c.object == incident, AUDIT.c.action.startswith(DONE_BY_PEOPLE)
     )
     moments = [
-        Moment(row.time, "change", "", _said(row.details), 0, row.actor)
+        Moment(row.time, "change", "", _done(row.action, row.details), 0, row.actor)
         for row in connection.execute(query)
     ]
     by_people = select(DECISIONS.c.other_uid).where(DECISIONS.c.kept_uid == incident)
@@ -131,6 +131,15 @@ def _changes(connection: Connection, incident: str) -> list[Moment]:
         for row in connection.execute(merged)
     ]
     return moments
+
+
+def _done(action: str, details: str) -> str:
+    wish: Mapping[str, object] = json.loads(details)
+    if action == f"{DONE_BY_PEOPLE}evidence":
+        return f"Kept as evidence: {wish['name']}"
+    if action == f"{DONE_BY_PEOPLE}evidence.removed":
+        return f"Evidence removed: {wish['name']}; reason: {wish['reason']}"
+    return _said(details)
 
 
 def _said(details: str) -> str:

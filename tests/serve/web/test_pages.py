@@ -167,7 +167,7 @@ def test_the_overview_shows_which_source_is_silent(viewer: httpx.Client) -> None
 def test_the_story_tells_who_did_what_when(viewer: httpx.Client, big_uid: str) -> None:
     shown = text_of(viewer.get(f"/incidents/{big_uid}"))
 
-    assert "04:40 and 05:45 UTC alice, coming from 192.0.2.66 , set off 5 rules" in shown
+    assert "04:40 and 05:45 UTC alice , coming from 192.0.2.66 , set off 5 rules" in shown
     assert "svc-report did GetSecretValue to prod/db from 192.0.2.66 ." in shown
     assert "Tied to it: svc-report" in shown
     assert "Many secrets are read in a row" in shown

@@ -80,6 +80,7 @@ def _told(view: "entities.EntityView") -> dict[str, object]:
             for each in view.incidents
         ],
         "inventory": states[0] if states else None,
+        "identities": [asdict(each) | {"said": each.sentence()} for each in view.identities],
     }
 
 
@@ -93,6 +94,8 @@ def _tell(view: "entities.EntityView") -> None:
     for state in view.states.to_pylist()[:1]:
         write_line(f"  inventory: {state['type']} in {state['account'] or 'no account'}")
     write_line(f"  risk by day, 30 days: {spark([each.risk for each in portrait.days])}")
+    for told in view.identities:
+        write_line(f"  {told.sentence()}")
     for each in view.incidents:
         write_line(f"  {each.uid}  {each.status}  risk {each.risk_score}  {each.title}")
     write_line("")

@@ -51,6 +51,18 @@ class RiskDayModel(Model):
     severity_id: int
 
 
+class IdentityModel(Model):
+    """One entity was another, or stood on it, for a time; and how that is known."""
+
+    one: EntityModel
+    other: EntityModel
+    relation: str
+    is_same: bool
+    since: Moment
+    until: Moment
+    reason: str
+
+
 class StateModel(Model):
     """How it was seen; `configuration` is null where it was gone."""
 
@@ -74,6 +86,7 @@ class EntityAnswer(Model):
     findings: list[FindingModel]
     incidents: list[IncidentModel]
     states: list[StateModel]
+    identities: list[IdentityModel]
 
 
 class EntityEventsAnswer(Model):
@@ -108,6 +121,7 @@ def get_entity(request: Request, asked: Which) -> EntityAnswer:
         findings=[FindingModel.model_validate(row) for row in rows(view.findings)],
         incidents=[IncidentModel.model_validate(each) for each in view.incidents],
         states=states,
+        identities=[IdentityModel.model_validate(each) for each in view.identities],
     )
 
 

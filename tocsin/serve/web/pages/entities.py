@@ -38,6 +38,7 @@ def entity(request: Request, kind: str, uid: str) -> Response:
         findings=rows(view.findings),
         incidents=view.incidents,
         states=states,
+        identities=view.identities,
         facts=_facts(states[0]) if states else [],
         opened=opened_event(request),
     )
