@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from tocsin.collect import Listener, Outcome, Receiver, Tls, receiver_app
 from tocsin.errors import TocsinError
+from tocsin.isolate.broker import Broker
 from tocsin.ocsf import EVERYTHING, RawBatch
 from tocsin.run import feeds, forwarding_work, suppressing
 from tocsin.run import log as logs
@@ -28,6 +29,8 @@ from tocsin.run.queue import TurnQueue
 from tocsin.run.releasing import release
 from tocsin.run.reloading import Reloader, Reread
 from tocsin.run.remembering import Learning, learning
+from tocsin.run.responding import Responding
+from tocsin.run.responding_work import responding
 from tocsin.run.scheduling import Scheduler, scheduler
 from tocsin.run.shown import ShownRule
 from tocsin.run.ticketing import TicketLoop, ticketing
@@ -67,6 +70,7 @@ class Running:
         receiving: what others push to, also by sockets of its own.
         forwarding: the work of each forwarder.
         tickets: what keeps tickets in other systems.
+        responding: what carries out requests to act.
         schedules: what runs by the clock.
         log_file: where the log goes when the terminal is kept free; else `None`.
     """
@@ -85,6 +89,7 @@ class Running:
     receivers: "Listener | None"
     notifying: Notifying
     tickets: TicketLoop
+    responding: Responding
     schedules: Scheduler
     receiving: Sequence[Receiver] = ()
     forwarding: tuple[ForwardWork, ...] = ()
@@ -148,6 +153,7 @@ class Running:
             *forwarding_work.problems(self.store),
             *self.notifying.problems(),
             *self.tickets.problems(),
+            *self.responding.problems(),
             *self.schedules.problems(),
             *self.upkeep.problems(),
             *self.reloader.problems(),
@@ -218,6 +224,7 @@ class Running:
             *work,
             *self.notifying.work(),
             *self.tickets.work(),
+            *self.responding.work(),
             ("schedules", self.schedules.run),
             ("upkeep", self.upkeep.run),
             ("rules", self.reloader.run),
@@ -225,13 +232,20 @@ class Running:
         ]
 
 
-def start(settings: Settings, *, demo: bool = False, reread: Reread | None = None) -> Running:
+def start(
+    settings: Settings,
+    *,
+    demo: bool = False,
+    reread: Reread | None = None,
+    broker: Broker | None = None,
+) -> Running:
     """Open the store, load the content, start all threads and the receivers.
 
     Args:
         settings: loaded.
         demo: play the demo's story into a folder of its own instead of reading the feeds.
         reread: gives the settings anew, for when somebody asks to reload the rules.
+        broker: holds the credentials that may change accounts; without one, this process does.
 
     Raises:
         TocsinError: settings, content or the store cannot be used; the text says what to do.
@@ -245,7 +259,7 @@ def start(settings: Settings, *, demo: bool = False, reread: Reread | None = Non
     )
     log_file = logs.configure(settings.log_level, store.folder)
     try:
-        running = _assemble(settings, store, demo, reread)
+        running = _assemble(settings, store, demo, reread, broker)
         running.log_file = log_file
         release(settings, store, utc_now())
     except TocsinError:
@@ -259,7 +273,9 @@ def start(settings: Settings, *, demo: bool = False, reread: Reread | None = Non
     return running
 
 
-def _assemble(settings: Settings, store: Store, demo: bool, reread: Reread | None) -> Running:
+def _assemble(
+    settings: Settings, store: Store, demo: bool, reread: Reread | None, broker: Broker | None
+) -> Running:
     stopping = threading.Event()
     mappings = load_mappings()
     reloader = Reloader(settings, mappings, stopping, reread)
@@ -284,6 +300,7 @@ def _assemble(settings: Settings, store: Store, demo: bool, reread: Reread | Non
         receivers=_receivers(settings, receiving, queue, meter),
         notifying=notifying(settings, store, stopping, utc_now, is_silent=demo),
         tickets=ticketing(settings, store, stopping, utc_now, is_silent=demo),
+        responding=responding(settings, store, stopping, utc_now, broker),
         schedules=scheduler(settings, store, stopping, utc_now),
         receiving=receiving,
     )

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from tocsin import plugins
-from tocsin.act import Fetched, Limits, Outbound, Request
+from tocsin.act import Outbound, Request
+from tocsin.act.outbound import Fetched, Limits
 from tocsin.errors import SourceError, TocsinError
 from tocsin.intelligence import Defaults, Indicator, Reader
 from tocsin.store import Store

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from tocsin.errors import StoreError, TocsinError, UsageError
-from tocsin.incidents.lifecycle import FINISHED
 from tocsin.ocsf import EVERYTHING
 from tocsin.run.responding_accounts import Callers
 from tocsin.run.responding_deeds import Deeds
@@ -55,7 +54,6 @@ class Responding:
     problem: str = ""
     holder: str = field(default_factory=lambda: _holder())
     _lease: ResponseLease | None = None
-    _until: datetime | None = None
 
     def work(self) -> Iterator[tuple[str, Callable[[], None]]]:
         """Yield name and work of the thread."""
@@ -110,6 +108,11 @@ class Responding:
             lease, self._lease = self._lease, None
             self.store.request_work.release(lease, self.clock())
 
+    @property
+    def is_holding(self) -> bool:
+        """Whether this one carries requests out, and no other process."""
+        return self._lease is not None
+
     def problems(self) -> tuple[str, ...]:
         """Return one sentence for each thing that keeps requests from being carried out."""
         found = []
@@ -162,7 +165,7 @@ class Responding:
 
     def _ask_whether_to_go_on(self, lease: ResponseLease, kept: KeptRequest) -> None:
         incident = self.store.incidents.get(kept.request.incident_uid, EVERYTHING)
-        if incident is None or incident.status not in FINISHED:
+        if incident is None or incident.status not in ("Resolved", "Closed"):
             return
         title, body = closed_text(kept, self.settings)
         self._tell(kept, f"{kept.request.uid} closed", title, body)

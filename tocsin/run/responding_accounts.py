@@ -11,6 +11,7 @@ from tocsin.isolate.broker import Broker
 from tocsin.respond.actions import Action, ActionFacts, Caller, Target
 from tocsin.respond.requests import ActionRequest
 from tocsin.run.brokering import BrokeredCaller
+from tocsin.run.responding_rights import session_rights
 from tocsin.settings import Settings
 from tocsin.settings.response import account_kind
 
@@ -48,7 +49,7 @@ class OwnCallers:
         limited = getattr(found, "limited", None)
         if limited is None:
             return found
-        return cast("Caller", limited(rights_of(facts, request.target), session_of(request)))
+        return cast("Caller", limited(session_rights(facts, request.target), session_of(request)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class BrokeredCallers:
         target = request.target
         if (target.provider, target.account) not in accounts(self.settings):
             raise ActionError(_unknown(target))
-        rights = rights_of(facts, target)
+        rights = session_rights(facts, target)
         return BrokeredCaller(
             self.broker, target.provider, target.account, rights, session_of(request)
         )
@@ -127,11 +128,6 @@ def action_of(name: str, arguments: str) -> Action:
 def session_of(request: ActionRequest) -> str:
     """Return the name under which a request's calls stand in the provider's log."""
     return f"{SESSION}-{request.uid.removeprefix('req_')}"[:64]
-
-
-def rights_of(facts: ActionFacts, target: Target) -> str:
-    """Return what a session may do at most, as the provider reads it; "" for all of its role."""
-    return ""
 
 
 def _account(section: object) -> str:

@@ -163,6 +163,11 @@ class Store:
         return DataFolder(folder.resolve()).kind()
 
     @staticmethod
+    def switch(folder: Path) -> ResponseStop:
+        """Return the switch that stops responding, without opening anything: it always works."""
+        return ResponseStop(DataFolder(folder.resolve()).path)
+
+    @staticmethod
     def restore(source: Path, target: Path) -> None:
         """Make the new data folder `target` from a backup; see `Maintenance.backup`."""
         backup.restore(source, target)

@@ -27,6 +27,7 @@ from tocsin.serve.cli import (
     offline_commands,
     playbook_commands,
     resource_commands,
+    respond_commands,
     schedule_commands,
     source_commands,
     store_commands,
@@ -78,6 +79,7 @@ source_commands.add_to(app)
 intelligence_commands.add_to(app)
 notify_commands.add_to(app)
 forward_commands.add_to(app)
+respond_commands.add_to(app)
 playbook_commands.add_to(app)
 ticket_commands.add_to(app)
 suppression_commands.add_to(app)

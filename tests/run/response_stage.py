@@ -10,7 +10,10 @@ from threading import Event
 from typing import Any
 
 import boto3
+import pytest
+import requests
 
+from tests.collect.conftest import aws, cloud
 from tocsin.errors import ActionError
 from tocsin.ocsf import EVERYTHING
 from tocsin.respond.actions import ActionFacts, Call, Caller, Target
@@ -21,6 +24,8 @@ from tocsin.run.responding_accounts import OwnCallers
 from tocsin.settings import Settings, load
 from tocsin.store import Store
 from tocsin.store.answers import KeptRequest
+
+__all__ = ["aws", "cloud", "moto_url", "stage"]
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 ACCOUNT = "123456789012"
@@ -182,3 +187,22 @@ def opened(folder: Path, url: str) -> Iterator[Stage]:
 
 def refused(call: Call) -> None:
     raise ActionError("refused by the test")
+
+
+@pytest.fixture
+def moto_url(aws: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    for name, value in (
+        ("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE"),
+        ("AWS_SECRET_ACCESS_KEY", "not-a-secret"),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+    ):
+        monkeypatch.setenv(name, value)
+    requests.post(f"{aws}/moto-api/reset", timeout=10)
+    boto3.setup_default_session()
+    return aws
+
+
+@pytest.fixture
+def stage(moto_url: str, tmp_path: Path) -> Iterator[Stage]:
+    with opened(tmp_path / "data", moto_url) as made:
+        yield made

@@ -6,12 +6,23 @@ from threading import Event
 
 import pytest
 
-from tests.run.responding.stage import ACCOUNT, WatchedCallers, refused, settings_in
+from tests.run.response_stage import (
+    ACCOUNT,
+    WatchedCallers,
+    aws,
+    cloud,
+    moto_url,
+    refused,
+    settings_in,
+    stage,
+)
 from tocsin.errors import CallRefusedError, StoreError, UsageError
 from tocsin.ocsf import EVERYTHING
 from tocsin.respond.actions import Target
 from tocsin.run.responding import Responding
 from tocsin.store import Store
+
+__all__ = ["aws", "cloud", "moto_url", "stage"]
 
 
 def test_a_leaked_key_is_disabled_once_approved_and_enabled_again_by_undo(stage):
