@@ -7,6 +7,7 @@ import yaml
 
 from tests.act.callers.standin import LOOPBACK, World, serve
 from tests.plugs.acted.kubernetes import POD, TOKEN, Cluster
+from tocsin.act.callers import kubernetes
 from tocsin.act.callers.kubernetes import Kubernetes, KubernetesCluster
 from tocsin.errors import CallRefusedError, SettingsError
 from tocsin.respond.actions import Call
@@ -100,3 +101,25 @@ def test_a_missing_right_is_named_as_roles_name_it(method, path, right):
 
         with pytest.raises(CallRefusedError, match=f"it needs {right}$"):
             caller.call(Call("kubernetes", method, {"path": path}))
+
+
+def test_inside_a_cluster_its_own_interface_is_asked_with_the_token_of_the_moment(
+    tmp_path, monkeypatch
+):
+    (tmp_path / "token").write_text("one")
+    (tmp_path / "ca.crt").write_text("")
+    monkeypatch.setattr(kubernetes, "MOUNTED", tmp_path)
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.96.0.1")
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "6443")
+
+    found = kubernetes._of_surroundings(KubernetesCluster(account="c"))
+
+    assert found.settings.server == "https://10.96.0.1:6443"
+    assert [str(each) for each in found.settings.allow_private] == ["10.96.0.1/32"]
+    assert found.settings.certificates == tmp_path / "ca.crt"
+    assert found.token().reveal() == "one"
+    (tmp_path / "token").write_text("two")
+    assert found.token().reveal() == "two"
+    (tmp_path / "token").unlink()
+    with pytest.raises(CallRefusedError, match="cannot be read"):
+        found.token()

@@ -6,7 +6,7 @@ used, as a service account's rights are what `tocsin respond rights` prints.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_network
 from pathlib import Path
@@ -15,12 +15,14 @@ from typing import Any
 
 from tocsin.act.http_calls import HttpCalls, Service
 from tocsin.act.posting import HttpSettings, bearer
-from tocsin.errors import SettingsError
+from tocsin.errors import CallRefusedError, SettingsError
 from tocsin.respond.actions import Call
 from tocsin.respond.actions.words import State
 from tocsin.values import FilePath, Secret
 
-_MOUNTED = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+MOUNTED = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+"""Where a pod finds the token of its service account."""
+
 _VERBS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
 
@@ -44,6 +46,14 @@ class KubernetesCluster(HttpSettings):
     context: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Where a cluster is, and what gives the token, if anything does."""
+
+    settings: KubernetesCluster
+    token: Callable[[], Secret] | None
+
+
 class Kubernetes:
     """A caller for one cluster."""
 
@@ -53,18 +63,19 @@ class Kubernetes:
         Raises:
             SettingsError: nothing says where it is or who asks.
         """
-        found = settings
+        found = _Found(settings, _fixed(settings.token))
         if settings.kubeconfig is not None:
             found = _of_kubeconfig(settings, settings.kubeconfig)
         elif settings.server is None:
             found = _of_surroundings(settings)
-        if found.server is None or found.token is None:
+        where, token = found.settings, found.token
+        if where.server is None or token is None:
             raise SettingsError(
                 f"cluster {settings.account}: name `server` and `token`, or a `kubeconfig` whose"
                 " user has a token"
             )
-        service = Service(found.server, lambda: bearer(found.token), "application/merge-patch+json")
-        self._calls = HttpCalls(found, {"kubernetes": service}, _right)
+        service = Service(where.server, lambda: bearer(token()), "application/merge-patch+json")
+        self._calls = HttpCalls(where, {"kubernetes": service}, _right)
 
     def call(self, call: Call) -> State:
         """Send one call; see `tocsin.respond.actions.Caller`."""
@@ -82,23 +93,39 @@ def _right(call: Call) -> str:
     return f"{verb} {group}{rest[0]}{below}"
 
 
-def _of_surroundings(settings: KubernetesCluster) -> KubernetesCluster:
-    """Return the settings of the cluster that Tocsin itself runs in."""
+def _fixed(token: Secret | None) -> Callable[[], Secret] | None:
+    return None if token is None else lambda: token
+
+
+def _of_file(file: Path) -> Callable[[], Secret]:
+    """Return what reads a token each time: tokens of pods are replaced every hour."""
+
+    def read() -> Secret:
+        try:
+            return Secret(file.read_text(encoding="utf-8").strip())
+        except OSError as error:
+            raise CallRefusedError(f"the token {file} cannot be read: {error.strerror}") from None
+
+    return read
+
+
+def _of_surroundings(settings: KubernetesCluster) -> _Found:
+    """Return where the cluster is that Tocsin itself runs in."""
     host, port = (os.environ.get(f"KUBERNETES_SERVICE_{name}", "") for name in ("HOST", "PORT"))
-    if not host or not (_MOUNTED / "token").is_file():
-        return settings
+    if not host or not (MOUNTED / "token").is_file():
+        return _Found(settings, _fixed(settings.token))
     # The kubelet gave the address, no person: the cluster's own range may be reached.
     shown = f"[{host}]" if ":" in host else host
-    return replace(
+    found = replace(
         settings,
         server=f"https://{shown}:{port or 443}",
-        token=settings.token or Secret((_MOUNTED / "token").read_text().strip()),
-        certificates=settings.certificates or _MOUNTED / "ca.crt",
+        certificates=settings.certificates or MOUNTED / "ca.crt",
         allow_private=(*settings.allow_private, ip_network(host)),
     )
+    return _Found(found, _fixed(settings.token) or _of_file(MOUNTED / "token"))
 
 
-def _of_kubeconfig(settings: KubernetesCluster, file: Path) -> KubernetesCluster:
+def _of_kubeconfig(settings: KubernetesCluster, file: Path) -> _Found:
     import yaml
 
     try:
@@ -106,20 +133,19 @@ def _of_kubeconfig(settings: KubernetesCluster, file: Path) -> KubernetesCluster
         context = _named(content["contexts"], settings.context or content["current-context"])
         cluster = _named(content["clusters"], context["context"]["cluster"])["cluster"]
         user = _named(content["users"], context["context"]["user"])["user"]
+        certificates = settings.certificates or _authority(cluster, file.parent)
     except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
-        text = f"cluster {settings.account}: its kubeconfig cannot be used: {error!r:.200}"
+        # Only the kind: the text of an error may quote the file, which holds a token.
+        text = f"cluster {settings.account}: its kubeconfig cannot be used: {type(error).__name__}"
         raise SettingsError(text) from None
     if cluster.get("insecure-skip-tls-verify"):
         raise SettingsError(
             f"cluster {settings.account}: the kubeconfig switches the check of certificates off;"
             " name the authority instead"
         )
-    return replace(
-        settings,
-        server=settings.server or cluster.get("server"),
-        token=settings.token or _token(user, file.parent),
-        certificates=settings.certificates or _authority(cluster, file.parent),
-    )
+    server = settings.server or cluster.get("server")
+    found = replace(settings, server=server, certificates=certificates)
+    return _Found(found, _fixed(settings.token) or _token(user, file.parent))
 
 
 def _named(entries: Any, name: str) -> Any:
@@ -129,12 +155,10 @@ def _named(entries: Any, name: str) -> Any:
     raise KeyError(name)
 
 
-def _token(user: Mapping[str, str], folder: Path) -> Secret | None:
+def _token(user: Mapping[str, str], folder: Path) -> Callable[[], Secret] | None:
     if user.get("token"):
-        return Secret(user["token"])
-    if user.get("tokenFile"):
-        return Secret((folder / user["tokenFile"]).read_text(encoding="utf-8").strip())
-    return None
+        return _fixed(Secret(user["token"]))
+    return _of_file(folder / user["tokenFile"]) if user.get("tokenFile") else None
 
 
 def _authority(cluster: Mapping[str, str], folder: Path) -> Path | None:
