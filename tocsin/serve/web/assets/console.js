@@ -184,7 +184,7 @@
     if (!place || !words || isPoll || requestConfig?.verb !== "get") {
       return;
     }
-    const shown = words.content.cloneNode(true);
+    const shown = words.firstElementChild.cloneNode(true);
     const swap = elt.getAttribute("hx-swap") || "innerHTML";
     shown.querySelector("[data-retry]").addEventListener("click", () => {
       window.htmx.ajax("GET", requestConfig.path, { source: elt, target: place, swap });
