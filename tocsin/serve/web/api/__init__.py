@@ -8,6 +8,7 @@ from tocsin.serve.web.api import (
     incident_work,
     queue,
     resources,
+    tickets,
     watch,
 )
 
@@ -19,6 +20,7 @@ routers = (
     resources.router,
     entities.router,
     evidence.router,
+    tickets.router,
     watch.router,
 )
 

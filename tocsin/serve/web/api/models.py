@@ -99,6 +99,16 @@ class ClockModel(Model):
     is_late: bool
 
 
+class TicketModel(Model):
+    """The ticket of an incident in another system, as it was when it was last read."""
+
+    system: str
+    key: str
+    url: str
+    is_open: bool
+    synced_time: Moment | None
+
+
 class MeansModel(Model):
     """Mean times of incidents in seconds; null where none tells."""
 
