@@ -115,6 +115,11 @@ class Identities:
             relations = self._same if each.is_same else self._on
             relations[key_of(each.one)][each.relation].append(each)
 
+    def knows(self, entity: Entity) -> bool:
+        """Return whether anything is said of an entity, at whatever time."""
+        key = key_of(entity)
+        return key in self._same or key in self._on
+
     def resolve(self, entity: Entity, at: datetime, scope: str = "") -> Resolved:
         """Return the one entity that `entity` is at `at`, and the reasons.
 

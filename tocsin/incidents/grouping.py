@@ -14,9 +14,10 @@ those that they split are never joined again (`sides`).
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 import pyarrow as pa
 
@@ -86,8 +87,10 @@ def group(  # noqa: PLR0913  # each is a fact of its own that the store or the s
     clusters = _Clusters(gap, frozenset(never_link), Sides(apart), known)
     for incident in joinable:
         clusters.add_incident(incident)
-    for finding in sorted(_read(findings), key=in_time):
-        clusters.add_finding(finding, opens=_opens(finding, threshold))
+    # Most findings of a batch are about few entities: what is alike is looked at once.
+    runs = _runs(sorted(_read(findings), key=in_time), threshold, is_alone=bool(apart))
+    for run in runs:
+        clusters.add_findings(run, opens=_opens(run[0], threshold), gap=gap)
 
     if identities is not None:
         clusters.tie_incidents()
@@ -109,8 +112,24 @@ def _order(incident: Incident) -> tuple[str, str, str]:
     return primary.type, primary.uid, incident.uid
 
 
+def _runs(findings: Iterable[Finding], threshold: int, *, is_alone: bool) -> list[list[Finding]]:
+    """Return findings that name the same entities together, each on its own where that is asked."""
+    found: dict[tuple[object, ...], list[Finding]] = {}
+    for finding in findings:
+        opens = _opens(finding, threshold)
+        alike = (finding.entity, finding.links, finding.account, opens)
+        found.setdefault((*alike, finding.uid) if is_alone else alike, []).append(finding)
+    return list(found.values())
+
+
 def _opens(finding: Finding, threshold: int) -> bool:
     return finding.is_alert and finding.severity_id >= threshold
+
+
+_READ = [
+    *("uid", "rule_uid", "title", "severity_id", "is_alert", "entity", "links", "account"),
+    *("tactics", "techniques", "first_time", "last_time", "match_count", "event_uids"),
+]
 
 
 def _read(findings: pa.Table) -> list[Finding]:
@@ -132,12 +151,17 @@ def _read(findings: pa.Table) -> list[Finding]:
             match_count=row["match_count"],
             first_event_uid=min(row["event_uids"], default=""),
         )
-        for row in findings.to_pylist()
+        for row in findings.select(_READ).to_pylist()
     ]
 
 
 def _entity(value: dict[str, str | None]) -> Entity:
-    return Entity(value["type"] or "", value["uid"] or "", value["name"] or "")
+    return _same_entity(value["type"] or "", value["uid"] or "", value["name"] or "")
+
+
+@lru_cache(maxsize=10_000)
+def _same_entity(kind: str, uid: str, name: str) -> Entity:
+    return Entity(kind, uid, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,25 +227,48 @@ class _Clusters:
         )
         self._index(cluster)
 
-    def add_finding(self, finding: Finding, *, opens: bool) -> None:
-        """Join a finding with all that it ties together, until nothing more is tied."""
-        sides, links = self._sides.of_finding(finding, finding.links if opens else ())
-        subjects = subjects_of(finding, links, self._never_link)
-        bonds = self._sides.without_opposed(
-            bonds_of(subjects, self._identities, self._never_link), sides
-        )
+    def add_findings(self, alike: Sequence[Finding], *, opens: bool, gap: timedelta) -> None:
+        """Join findings that name the same entities with all that they tie together.
+
+        Those between which it was quiet, or in whose time the entities became others, come one by
+        one.
+        """
+        first = alike[0]
+        sides, links = self._sides.of_finding(first, first.links if opens else ())
+        subjects = subjects_of(first, links, self._never_link)
+        bonds = bonds_of(subjects, self._identities, self._never_link)
+        named = (first.entity, *first.links, *bonds.entities.values())
+        is_steady = not any(self._identities.knows(entity) for entity in named)
+        for some in _unbroken(alike, gap) if is_steady else [[one] for one in alike]:
+            if not is_steady:
+                subjects = subjects_of(some[0], links, self._never_link)
+                bonds = bonds_of(subjects, self._identities, self._never_link)
+            self._add(some, opens, subjects, self._sides.without_opposed(bonds, sides), sides)
+
+    def _add(
+        self,
+        some: Sequence[Finding],
+        opens: bool,
+        subjects: tuple[Subject, ...],
+        bonds: Bonds,
+        sides: frozenset[str],
+    ) -> None:
+        first = min(finding.first_time for finding in some)
+        last = max(finding.last_time for finding in some)
         current = _Cluster(
             bonds=bonds,
-            first_time=finding.first_time,
-            last_time=finding.last_time,
-            openers=(finding,) if opens else (),
-            followers=() if opens else (finding,),
+            first_time=first,
+            last_time=last,
+            openers=tuple(some) if opens else (),
+            followers=() if opens else tuple(some),
             sides=sides,
             # What is too slight to open an incident ties nothing, now or later.
-            subjects=subjects if opens else (),
+            subjects=tuple(replace(one, first=first, last=last) for one in subjects)
+            if opens
+            else (),
             ties=tuple(tie for key in sorted(bonds.keys) for tie in bonds.steps.get(key, ())),
         )
-        self._grow(current, finding)
+        self._grow(current, some[0])
 
     def tie_incidents(self) -> None:
         """Join incidents that identities tie, though no finding of this turn does."""
@@ -247,6 +294,7 @@ class _Clusters:
         self._index(current)
 
     def _tied(self, current: _Cluster, finding: Finding | None) -> list[_Cluster]:
+        new = {one.uid for one in current.openers + current.followers}
         found = {
             id(cluster): cluster
             for key in current.bonds.keys | current.bonds.grounds | current.bonds.loose
@@ -254,8 +302,7 @@ class _Clusters:
             if current.is_near(cluster, self._gap)
             and not are_opposed(current.sides, cluster.sides)
             and (
-                are_tied(current.bonds, cluster.bonds)
-                or (finding is not None and finding.uid in cluster.finding_uids())
+                are_tied(current.bonds, cluster.bonds) or not new.isdisjoint(cluster.finding_uids())
             )
         }
         tied = _unambiguous(current, list(found.values()))
@@ -276,6 +323,19 @@ class _Clusters:
         for key in cluster.bonds.keys | cluster.bonds.grounds | cluster.bonds.loose:
             # By identity: two incidents may be equal in all that a cluster keeps.
             self._by_key[key] = [known for known in self._by_key[key] if known is not cluster]
+
+
+def _unbroken(alike: Sequence[Finding], gap: timedelta) -> list[list[Finding]]:
+    """Return findings in order of time, cut where it was quiet for longer than `gap`."""
+    runs: list[list[Finding]] = []
+    last: datetime | None = None
+    for finding in alike:
+        if last is None or finding.first_time - last > gap:
+            runs.append([])
+            last = finding.last_time
+        runs[-1].append(finding)
+        last = max(last, finding.last_time)
+    return runs
 
 
 def _unambiguous(current: _Cluster, tied: list[_Cluster]) -> list[_Cluster]:

@@ -208,12 +208,13 @@ def _tried(connection: Connection, uid: str, change: Change, who: _Person) -> Ch
 
 def named_in(findings: pa.Table) -> builtins.list[Entity]:
     """Return the entities that findings are about or name."""
-    return [
-        Entity(each["type"] or "", each["uid"], each["name"] or "")
+    named = {
+        (each["type"] or "", each["uid"], each["name"] or "")
         for row in findings.select(["entity", "links"]).to_pylist()
         for each in (row["entity"], *row["links"])
         if each["uid"]
-    ]
+    }
+    return [Entity(*parts) for parts in sorted(named)]
 
 
 def open_incidents(connection: Connection, concerned: Collection[str]) -> tuple[Incident, ...]:
@@ -221,10 +222,11 @@ def open_incidents(connection: Connection, concerned: Collection[str]) -> tuple[
     found: dict[str, Incident] = {}
     ordered = sorted(concerned)
     for start in range(0, len(ordered), ASKED_AT_ONCE):
-        ours = INCIDENT_ENTITIES.c.incident_uid == INCIDENTS.c.uid
+        # From the entities to the incidents: the other way round reads every open incident.
         about = INCIDENT_ENTITIES.c.entity_uid.in_(ordered[start : start + ASKED_AT_ONCE])
+        mine = select(INCIDENT_ENTITIES.c.incident_uid).where(about)
         query = select(INCIDENTS.c.uid, INCIDENTS.c.body).where(
-            exists().where(ours, about),
+            INCIDENTS.c.uid.in_(mine),
             INCIDENTS.c.status != "Closed",
             INCIDENTS.c.merged_into == "",
         )

@@ -24,7 +24,7 @@ from tocsin.serve.cli.options import (
     settings_for,
     since_time,
 )
-from tocsin.serve.cli.output import Output, print_rows, say, write_json, write_line
+from tocsin.serve.cli.output import Output, inert, print_rows, say, write_json, write_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -213,6 +213,8 @@ def _tell(incident: "Incident", story: "Iterable[telling.Line]") -> None:
         write_line(f"  {mark:<5}  {line.text}" if mark else line.text)
     for reason in incident.risk_reasons:
         write_line(f"  - {reason}")
+    for tie in incident.ties:
+        write_line(f"  = {inert(tie.reason)}")
     write_line("")
 
 
@@ -243,6 +245,7 @@ def _row(incident: "Incident") -> dict[str, object]:
         "verdict": incident.verdict,
         "verdict_reason": incident.verdict_reason,
         "risk_reasons": list(incident.risk_reasons),
+        "ties": [asdict(each) for each in incident.ties],
         "tags": list(incident.tags),
         "tasks": [asdict(each) for each in incident.tasks],
         "references": [asdict(each) for each in incident.references],

@@ -143,6 +143,14 @@ class FiguresModel(Model):
     clocks: list[ClockFiguresModel]
 
 
+class TieModel(Model):
+    """Why two entities of an incident belong together."""
+
+    one: EntityModel
+    other: EntityModel
+    reason: str
+
+
 class IncidentModel(WithSeverity):
     """Findings that people handle as one."""
 
@@ -174,6 +182,7 @@ class IncidentModel(WithSeverity):
     report: ReportModel | None
     acknowledged_time: Moment | None
     finished_time: Moment | None
+    ties: tuple[TieModel, ...]
 
 
 class StoryLine(Model):
