@@ -15,7 +15,9 @@ from pathlib import Path
 from pkgutil import iter_modules
 from typing import get_args
 
+import docs_layout
 import typer
+from docs_actions import actions_page
 from docs_layout import MADE, RENEW, anchor, code, first, page, paragraphs, prose, table, written
 
 from tocsin import detect, normalize, plugins
@@ -388,7 +390,7 @@ def _own_plugs(package: str) -> list[str]:
 def _plug(package: str, name: str) -> Iterator[str]:
     plug = plugins.find(package, name)
     kind = plugins.settings_type(plug)
-    described, about = _attributes(inspect.getdoc(kind) or ""), first(kind)
+    described, about = docs_layout.attributes(inspect.getdoc(kind) or ""), first(kind)
     yield f"### `{name}`"
     yield ""
     yield paragraphs(inspect.getdoc(importlib.import_module(f"{package}.{name}")) or "")
@@ -411,13 +413,6 @@ def _plug(package: str, name: str) -> Iterator[str]:
 
 def _default(each: "Field[object]") -> str:
     return "required" if each.default is MISSING else f"`{each.default!r}`"
-
-
-def _attributes(docstring: str) -> dict[str, str]:
-    """Return the meaning of each name under `Attributes:`."""
-    _, _, listed = docstring.partition("Attributes:\n")
-    entries = re.findall(r"^ {4}(\w+): (.+(?:\n {6,}.+)*)", listed, re.MULTILINE)
-    return {name: " ".join(text.split()) for name, text in entries}
 
 
 def doors_page() -> str:
@@ -443,6 +438,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "reference/sources.md": sources_page,
     "reference/commands.md": commands_page,
     "reference/extension-points.md": extension_points_page,
+    "reference/actions.md": actions_page,
     "reference/doors.md": doors_page,
 }
 

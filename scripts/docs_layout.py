@@ -64,3 +64,10 @@ def written(kind: type) -> list[Field[object]]:
     hints = get_type_hints(kind, include_extras=True)
     own = {name for name, hint in hints.items() if Unwritten() in getattr(hint, "__metadata__", ())}
     return [each for each in fields(kind) if each.name not in own]
+
+
+def attributes(docstring: str) -> dict[str, str]:
+    """Return the meaning of each name under `Attributes:`."""
+    _, _, listed = docstring.partition("Attributes:\n")
+    entries = re.findall(r"^ {4}(\w+): (.+(?:\n {6,}.+)*)", listed, re.MULTILINE)
+    return {name: " ".join(text.split()) for name, text in entries}
