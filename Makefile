@@ -35,6 +35,7 @@ wheel: setup     ## build a wheel that holds pages and content
 	@$(BIN)/python -m build --wheel --no-isolation
 crash-test: setup tools ## 200 kill -9 at random moments under load
 	@$(BIN)/pytest tests/crash --kills 200 -p no:xdist
+	@TOCSIN_RESPONSE_KILLS=500 $(BIN)/pytest tests/run/test_responding_crashes.py -k random -p no:xdist
 screenshots: setup tools ## take the pictures of README
 	@$(BIN)/python scripts/screenshots.py
 benchmark: setup ## measure normalize and store, ingest to finding, start
