@@ -31,10 +31,7 @@ LISTS = (
     "/audit",
     "/users",
 )
-KINDS = (
-    *("incidents", "findings", "events", "rejects", "sources", "rules", "suppressions"),
-    "entities",
-)
+KINDS = ("incidents", "findings", "events", "rejects", "sources", "rules", "suppressions")
 MOST_OF_A_KIND = len(ATTACKS) + 5
 NAMES = ("q", "text", "entity", "rule", "since", "status", "view", "event", "assignee", "order")
 NODE_KINDS = "() => [...new Set([...document.querySelectorAll('*')].map(node => node.localName))]"
@@ -63,8 +60,7 @@ def details(page: Page, address: str) -> list[str]:
         links = page.eval_on_selector_all("a[href]", "all => all.map(a => a.getAttribute('href'))")
         for link in links:
             kind = link.strip("/").partition("/")[0]
-            depth = 3 if kind == "entities" else 2
-            if kind in found and link.count("/") == depth and link not in found[kind]:
+            if kind in found and link.count("/") == 2 and link not in found[kind]:
                 found[kind].append(link)
     return [link for links in found.values() for link in links[:MOST_OF_A_KIND]]
 
