@@ -6,6 +6,9 @@ from tocsin.errors import ActionError, TargetGoneError
 from tocsin.respond.actions import ActionFacts, Call, Caller, Change, Need, Plan, Purpose, Target
 from tocsin.respond.actions.words import NOTHING, State, rows
 
+_TEMPORARY = "ASIA"
+"""How keys of sessions begin, see `reference_identifiers` of IAM's user guide."""
+
 
 @dataclass(frozen=True, slots=True)
 class AccessKeyArguments:
@@ -34,6 +37,11 @@ class AwsDisableAccessKey:
 
     def read_state(self, target: Target, purpose: Purpose, caller: Caller) -> State:
         """Return whose the key is and whether it is active."""
+        if target.uid.startswith(_TEMPORARY):
+            raise ActionError(
+                f"access key {target.uid} is of a session, which ends by itself: deny its user, or"
+                " revoke the sessions of its role"
+            )
         used = caller.call(Call("iam", "get_access_key_last_used", {"AccessKeyId": target.uid}))
         user = used.get("UserName")
         if not isinstance(user, str):
