@@ -10,6 +10,7 @@ from tocsin.settings import json_schema
 
 DOCS = PROJECT / "docs"
 NAMES = [
+    "reference/actions.md",
     "reference/settings.md",
     "tocsin.schema.json",
     "reference/rules.md",

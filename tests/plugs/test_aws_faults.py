@@ -19,6 +19,9 @@ from tocsin.respond.actions.words import State
 
 __all__ = ["moto_url"]
 
+# One worker plays all: the last test counts what the others met.
+pytestmark = pytest.mark.xdist_group("aws_faults")
+
 OURS = sorted(name for name in BUILDERS if name.startswith("aws_"))
 SEEDS = (1, 2)
 MOST = 4

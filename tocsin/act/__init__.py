@@ -1,7 +1,7 @@
 """Does what was asked in the world: tells people, forwards records. Touches the network.
 
 Plugs live in `notifiers/`, `forwarders/` and `tickets/`, one public class a file, found by name;
-this door holds what they promise, the one way out that all of them use, and how actions are carried out.
+this door holds what they promise, the way out that all use, and how actions are carried out.
 """
 
 from tocsin.act import outbound, performing, ticketing

@@ -1,6 +1,6 @@
 """Check who signed what a cloud pushes: RSA signatures, certificates of a day, and web tokens.
 
-`cryptography` does the arithmetic; it comes with the extra `push`.
+`cryptography` does the arithmetic.
 """
 
 import asyncio
@@ -10,13 +10,12 @@ import re
 from collections import deque
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import msgspec
 
 from tocsin.collect.fetching import Fetch
-from tocsin.errors import SettingsError, SourceError
+from tocsin.errors import SourceError
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -42,16 +41,6 @@ class Forged(Exception):  # noqa: N818 - an answer to a sender, not an error of 
 def utc_now() -> datetime:
     """Return the time now."""
     return datetime.now(UTC)
-
-
-def require_cryptography(kind: str) -> None:
-    """Refuse to start a receiver that could not check a signature.
-
-    Raises:
-        SettingsError: the library is not installed.
-    """
-    if find_spec("cryptography") is None:
-        raise SettingsError(f"feeds of kind {kind} need: pip install 'tocsin[push]'")
 
 
 class Kept(Generic[Found]):

@@ -207,7 +207,8 @@ def _play(records: Sequence[_Record], tools: Tools, store: Store) -> dict[str, s
             origins |= {str(uid): str(origin) for uid, origin in pairs}
             if each.normalized.rejects.num_rows:
                 reason = each.normalized.rejects["reason"][0].as_py()
-                raise ContentError(f"a record of {each.batch.source} is unreadable: {reason}")
+                message = f"a record of {each.batch.source} is unreadable: {reason}"
+                raise ContentError(message, Location("content/drill/joined"))
         turn(prepared, tools, store, latest)
     return origins
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tocsin.respond.ports import Testimony
     from tocsin.settings import Settings
     from tocsin.store import Store
-    from tocsin.store.proposals import Desk
+    from tocsin.store.answers import Desk
 
 OVERFLOW_RULE = f"{OWN_RULES}.overflow"
 EVENTS_ASKED = 20

@@ -21,12 +21,6 @@ def title_of(request: ActionRequest) -> str:
     return f"{what}: {target.name or target.uid} ({place})"
 
 
-def page_of_request(settings: Settings, uid: str) -> str:
-    """Return the address of a request's page; "" where pages have no public address."""
-    public = settings.web.public_url
-    return f"{public.rstrip('/')}/response/{uid}" if public else ""
-
-
 def ask_text(kept: KeptRequest, settings: Settings) -> tuple[str, str]:
     """Return title and text of a message that asks people to approve a plan."""
     lines = [inert(kept.request.reason), "", *_changes(kept)]
@@ -71,5 +65,7 @@ def _changes(kept: KeptRequest) -> list[str]:
 
 
 def _way(kept: KeptRequest, settings: Settings, word: str) -> str:
-    uid = kept.request.uid
-    return page_of_request(settings, uid) or f"tocsin respond {word} {uid}"
+    way = f"tocsin respond {word} {kept.request.uid}"
+    public = settings.web.public_url
+    incident = f"{public.rstrip('/')}/incidents/{kept.request.incident_uid}" if public else ""
+    return f"{way} ({incident})" if incident else way

@@ -5,13 +5,26 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tocsin.enrich import Knowledge
-from tocsin.run.identifying import Identification
-from tocsin.run.proposing import Proposing
 from tocsin.run.redacting import Redaction
 
 if TYPE_CHECKING:
     from tocsin import detect, normalize, posture
+    from tocsin.run.identifying import Identification
+    from tocsin.run.proposing import Proposing
     from tocsin.settings import Settings
+
+
+# Loaded when made: commands that read rules alone start without the store.
+def _nobody() -> "Identification":
+    from tocsin.run.identifying import Identification
+
+    return Identification()
+
+
+def _nothing() -> "Proposing":
+    from tocsin.run.proposing import Proposing
+
+    return Proposing()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,5 +53,5 @@ class Tools:
     knowledge: Knowledge = field(default_factory=Knowledge, repr=False)
     redaction: Redaction = field(default_factory=Redaction, repr=False)
     is_told: bool = True
-    identification: Identification = field(default_factory=Identification, repr=False)
-    proposing: Proposing = field(default_factory=Proposing, repr=False)
+    identification: "Identification" = field(default_factory=_nobody, repr=False)
+    proposing: "Proposing" = field(default_factory=_nothing, repr=False)

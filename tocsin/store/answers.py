@@ -15,7 +15,7 @@ from tocsin.store.incidents import Changed
 from tocsin.store.indicators import FeedState, Search
 from tocsin.store.once import Once
 from tocsin.store.outbox import Outgoing
-from tocsin.store.proposals import KeptStop
+from tocsin.store.proposals import Desk, KeptStop
 from tocsin.store.questions import Damage, Figures
 from tocsin.store.rejects import Replay
 from tocsin.store.request_rows import KeptRequest, RequestMoment
@@ -41,6 +41,7 @@ __all__ = [
     "Damage",
     "Decider",
     "Decision",
+    "Desk",
     "EntityNoise",
     "Evidence",
     "Events",

@@ -51,14 +51,10 @@ class SigningKey:
         """Return the signed checkpoint.
 
         Raises:
-            StoreError: the key cannot be read or made, or the library is not there.
+            StoreError: the key cannot be read or made.
         """
-        try:
-            from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-        except ImportError:
-            raise StoreError(
-                "checkpoints need the package cryptography: pip install 'tocsin[push]'"
-            ) from None
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
         key = Ed25519PrivateKey.from_private_bytes(self._bytes())
         public = key.public_key().public_bytes_raw().hex()
         signature = key.sign(_signed(seq, time, head, public)).hex()
@@ -89,13 +85,9 @@ def problem_of(checkpoints: Sequence[Checkpoint], trusted: str | None) -> tuple[
     """
     if not checkpoints:
         return None
-    try:
-        from cryptography.exceptions import InvalidSignature
-        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-    except ImportError:
-        raise StoreError(
-            "checkpoints need the package cryptography: pip install 'tocsin[push]'"
-        ) from None
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
     expected = trusted or checkpoints[0].public_key
     for one in checkpoints:
         if one.public_key != expected:

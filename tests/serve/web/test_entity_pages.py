@@ -69,6 +69,12 @@ def test_any_uid_has_a_page(viewer: httpx.Client, uid: str) -> None:
     assert quote(uid, safe="") in answer.request.url.raw_path.decode()
 
 
+def test_a_uid_with_a_line_break_has_a_page(viewer: httpx.Client) -> None:
+    address = rendering.entity_url({"type": "user", "uid": "line\nbreak\x00"})
+
+    assert viewer.get(address).status_code == 200
+
+
 def test_the_api_tells_the_same(viewer: httpx.Client, alice: tuple[str, str]) -> None:
     query = {"type": alice[0], "uid": alice[1]}
 

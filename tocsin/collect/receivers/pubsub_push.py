@@ -27,7 +27,6 @@ from tocsin.collect.trust import (
     Forged,
     Kept,
     jwks_keys,
-    require_cryptography,
     token_key_uid,
     utc_now,
     verified_claims,
@@ -88,7 +87,6 @@ class PubsubPush:
         Raises:
             SettingsError: signatures cannot be checked.
         """
-        require_cryptography("pubsub_push")
         self._feeds = by_name(settings.feeds)
         self._clock = clock
         fetch = fetch or Fetcher(lambda host: host == _KEYS_HOST)

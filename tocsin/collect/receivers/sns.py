@@ -29,7 +29,6 @@ from tocsin.collect.trust import (
     Forged,
     Kept,
     certificate_key,
-    require_cryptography,
     utc_now,
     verify_rsa,
 )
@@ -97,7 +96,6 @@ class Sns:
         Raises:
             SettingsError: signatures cannot be checked.
         """
-        require_cryptography("sns")
         self._feeds = by_name(settings.feeds)
         self._clock = clock
         self._fetch = fetch or Fetcher(lambda host: _HOST.fullmatch(host) is not None)

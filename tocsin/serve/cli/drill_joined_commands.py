@@ -11,7 +11,7 @@ import typer
 from tocsin.serve.cli.output import Output, inert, print_rows, say, write_json, write_line
 
 if TYPE_CHECKING:
-    from tocsin.run.drill_joined import JoinedCard
+    from tocsin.run import drill_joined
     from tocsin.settings import Settings
 
 _COLUMNS = ("attack", "vectors", "findings", "incidents", "joined_with")
@@ -42,7 +42,7 @@ def telling() -> Iterator[Callable[[str], None]]:
         yield lambda told: status.update(f"Replaying {escape(inert(told))}")
 
 
-def _print(card: "JoinedCard", output: Output) -> None:
+def _print(card: "drill_joined.JoinedCard", output: Output) -> None:
     if output is Output.JSON:
         write_json(_as_json(card))
         return
@@ -67,7 +67,7 @@ def _print(card: "JoinedCard", output: Output) -> None:
     told(f"{len(card.attacks)} attacks, {card.incidents} incidents")
 
 
-def _as_json(card: "JoinedCard") -> dict[str, object]:
+def _as_json(card: "drill_joined.JoinedCard") -> dict[str, object]:
     """Return the card as documented in docs/guides/joining.md."""
     return {
         "right": card.is_right,

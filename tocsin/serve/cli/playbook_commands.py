@@ -21,7 +21,7 @@ from tocsin.serve.cli.options import (
 from tocsin.serve.cli.output import Output, print_rows, say
 
 if TYPE_CHECKING:
-    from tocsin.run.rehearsing import Rehearsed
+    from tocsin.run import rehearsing
 
 app = typer.Typer(help="What is done about incidents.", no_args_is_help=True)
 
@@ -139,7 +139,7 @@ def rehearse(
     _print(found, output)
 
 
-def _print(found: "Iterable[Rehearsed]", output: Output) -> None:
+def _print(found: "Iterable[rehearsing.Rehearsed]", output: Output) -> None:
     rows = [
         {
             "playbook": one.playbook_uid,

@@ -50,15 +50,14 @@ def up(
     data: DataOption = None,
 ) -> None:
     """Run everything in this process, until Ctrl-C."""
-    from tocsin.run import start
-    from tocsin.run.brokering import opened
+    from tocsin.run import brokering, start
     from tocsin.serve.console import console_for
     from tocsin.serve.web import create_app
 
     if demo and data is None and "TOCSIN_DATA" not in os.environ:
         data = DEMO_FOLDER
     # First of all: what only the broker may see leaves this process before it reads anything.
-    broker = opened(config, os.environ)
+    broker = brokering.opened(config, os.environ)
     settings = settings_for(config, data)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -84,6 +84,9 @@ def url(path: str, query: Query | None = None, /, **more: object) -> str:
 def entity_url(entity: object) -> str:
     """Return the address of an entity's page; of an entity or of a row of one."""
     kind, uid = (_part_of(entity, name) for name in ("type", "uid"))
+    if not uid.isprintable():
+        # Routes match one line of text alone.
+        return url("/entities", type=kind, uid=uid)
     return f"/entities/{quote(kind, safe='')}/{quote(uid, safe='')}"
 
 

@@ -26,6 +26,17 @@ LONGEST_FACT = 300
 @operation(router, "GET", "/entities/{kind}/{uid:path}", Permission.READ, include_in_schema=False)
 def entity(request: Request, kind: str, uid: str) -> Response:
     """Show what is known of one entity; its events follow in a part of their own."""
+    return _page(request, kind, uid)
+
+
+@operation(router, "GET", "/entities", Permission.READ, include_in_schema=False)
+def entity_asked(request: Request) -> Response:
+    """Show the same of an entity whose uid no path can hold, such as one with a line break."""
+    asked_for = request.query_params
+    return _page(request, asked_for.get("type", ""), asked_for.get("uid", ""))
+
+
+def _page(request: Request, kind: str, uid: str) -> Response:
     console, scope = console_of(request), visitor_of(request).scope
     view = entities.view_of(console.store, Entity(kind, uid), scope, console.now())
     states = rows(view.states)
