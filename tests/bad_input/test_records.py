@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -125,6 +126,10 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         "  - {kind: elasticsearch, name: shipped, source: aws.cloudtrail, token: {env: TOKEN}}\n"
     )
     with start(load(folder / "tocsin.yaml", {"TOKEN": TOKEN})) as found:
+        end = time.monotonic() + 60
+        while not found.health().is_ready:  # until its first turn
+            assert time.monotonic() < end
+            time.sleep(0.02)
         yield found
 
 
