@@ -23,6 +23,7 @@ from tocsin.ocsf.output import event_json
 from tocsin.respond.playbooks import parse_playbook
 from tocsin.run import content
 from tocsin.run.content import find_reader
+from tocsin.run.playbook_files import ActionPlugs
 from tocsin.settings import load
 
 _ROOM = Path(tempfile.mkdtemp(prefix="tocsin-fuzz-"))
@@ -35,7 +36,7 @@ def parsers() -> dict[str, Parser]:
         "sigma rules": Parser(_sigma_files, each(_sigma), cost=10),
         "python rules": Parser(_python_files, each(_python), cost=10),
         "log sources": Parser(_log_sources, each(partial(_refused, LogSources.read)), cost=10),
-        "playbooks": Parser(lambda: PLAYBOOKS, each(partial(_refused, parse_playbook)), cost=4),
+        "playbooks": Parser(lambda: PLAYBOOKS, each(partial(_refused, _playbook)), cost=4),
         "settings": Parser(lambda: SETTINGS, each(_settings), cost=20),
         "mapping files": Parser(lambda: [SMALL.encode()], each(_mapping_file), cost=40),
     }
@@ -126,6 +127,10 @@ def _build(files: dict[str, str]) -> None:
 def _refused(read: Callable[[str, str], object], text: bytes) -> None:
     with suppress(TocsinError):
         read(_text(text), "file.yaml")
+
+
+def _playbook(text: str, file: str) -> object:
+    return parse_playbook(text, file, ActionPlugs())
 
 
 def _log_sources() -> list[bytes]:
