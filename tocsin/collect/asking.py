@@ -156,7 +156,9 @@ class Asker:
 
         headers = {**self._headers(), "Accept": "*/*", **more}
         try:
-            with self._opened().stream("GET", url, headers=headers) as response:
+            # A client of its own: where this iterator is left half-read, the collector closes it at
+            # any moment, even inside a request of the shared client, whose lock it would wait for.
+            with self._made() as client, client.stream("GET", url, headers=headers) as response:
                 if response.status_code not in _CONTENT:
                     raise Refused(
                         response.status_code, f"{self.host} answers {response.status_code}"
@@ -166,17 +168,20 @@ class Asker:
             raise SourceError(f"{self.host} cannot be asked: {type(error).__name__}") from error
 
     def _opened(self) -> "httpx.Client":
+        if self._client is None:
+            self._client = self._made()
+        return self._client
+
+    def _made(self) -> "httpx.Client":
         import httpx
 
-        if self._client is None:
-            self._client = httpx.Client(
-                verify=self._context(),
-                trust_env=False,
-                follow_redirects=False,
-                timeout=_TIMEOUT_SECONDS,
-                headers={"User-Agent": "tocsin", "Accept": "application/json"},
-            )
-        return self._client
+        return httpx.Client(
+            verify=self._context(),
+            trust_env=False,
+            follow_redirects=False,
+            timeout=_TIMEOUT_SECONDS,
+            headers={"User-Agent": "tocsin", "Accept": "application/json"},
+        )
 
     def _once(self, ask: Ask) -> Answer:
         import httpx
