@@ -4,7 +4,6 @@ import atexit
 import gzip
 import os
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -103,20 +102,19 @@ def read_to_the_end(cluster: brokers.Cluster, count: int) -> Source:
 def subscribed(folder: Path, cloud: Callable[[], Cloud]) -> World:
     """A subscription with more messages than fit into one batch."""
     subscription = _servers.enter_context(pubsub_server.serving())
-    subscription.lease_seconds = 1.0
     expected = [b'{"n": %d, "pad": "%s"}' % (n, PAD.encode()) for n in range(9_000)]
     subscription.publish(*expected)
 
     def make(name: str = pubsub_server.NAME, pulls: int = 14) -> Source:
         os.environ["PUBSUB_EMULATOR_HOST"] = subscription.address
-        settings = PubsubSettings(feed="f", source="s", subscription=name, lease_seconds=3)
+        settings = PubsubSettings(feed="f", source="s", subscription=name, lease_seconds=60)
         return Pubsub(settings, pause=looks(pulls))
 
     def broken() -> Source:
         subscription.fault = grpc.StatusCode.PERMISSION_DENIED
         return make()
 
-    return World(make, expected, broken, keeps_cursor=False, lapse=lambda: time.sleep(3.2))
+    return World(make, expected, broken, keeps_cursor=False, lapse=subscription.lapse)
 
 
 def growing_blobs(folder: Path, cloud: Callable[[], Cloud]) -> World:
@@ -141,19 +139,18 @@ def announced_google_objects(folder: Path, cloud: Callable[[], Cloud]) -> World:
     """Objects that a subscription announces; a batch ends with one of them."""
     expected = fill_storage()
     subscription = _servers.enter_context(pubsub_server.serving())
-    subscription.lease_seconds = 1.0
     for number in range(9):
         announce(subscription, f"{number}.json.gz")
 
     def make(pulls: int = 4) -> Source:
         os.environ["PUBSUB_EMULATOR_HOST"] = subscription.address
-        return gcs(looks(pulls), subscription=pubsub_server.NAME, lease_seconds=3)
+        return gcs(looks(pulls), subscription=pubsub_server.NAME, lease_seconds=60)
 
     def broken() -> Source:
         subscription.fault = grpc.StatusCode.PERMISSION_DENIED
         return make()
 
-    return World(make, expected, broken, keeps_cursor=False, lapse=lambda: time.sleep(3.2))
+    return World(make, expected, broken, keeps_cursor=False, lapse=subscription.lapse)
 
 
 def fill_storage() -> list[bytes]:

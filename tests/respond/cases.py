@@ -10,8 +10,21 @@ from tocsin.incidents import Incident
 from tocsin.ocsf import Entity
 from tocsin.respond import Playbook, parse_playbook
 from tocsin.respond.guardrails import Limits
-from tocsin.respond.ports import KnownResource, NoInventory
+from tocsin.respond.ports import KnownResource
 from tocsin.respond.proposing import Case, Surroundings
+
+
+class NoInventory:
+    """An inventory that knows nothing."""
+
+    def resource_at(self, entity: Entity, time: datetime) -> KnownResource | None:
+        """Return nothing."""
+        return None
+
+    def count(self, type: str, account: str) -> int:
+        """Return 0."""
+        return 0
+
 
 ACCOUNT = "111122223333"
 WATCHED = ("ocsf.actor.user.credential_uid",)

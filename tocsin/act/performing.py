@@ -6,7 +6,7 @@ not approved.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol, cast
 
 from tocsin.errors import (
@@ -24,6 +24,7 @@ TRIES = 4
 approved may be lost once besides."""
 
 _LONGEST_WAIT_SECONDS = 8.0
+_EVIDENCE = "take evidence first (a snapshot, logs), unless data is leaving right now"
 
 Outcome = Literal["done", "failed", "unknown"]
 
@@ -66,8 +67,11 @@ class Deed:
         return self.action.read_state(self.target, self.purpose, self.caller)
 
     def plan(self, state: State) -> Plan:
-        """Return what would be done from a state on."""
-        return self.action.plan(self.target, state, self.purpose)
+        """Return what would be done from a state on, with a reminder where evidence may be lost."""
+        plan = self.action.plan(self.target, state, self.purpose)
+        if not self.action.facts.evidence_first or not plan.calls:
+            return plan
+        return replace(plan, warnings=(*plan.warnings, _EVIDENCE))
 
 
 def apply(deed: Deed, approved: Plan) -> State:

@@ -72,15 +72,3 @@ class Labels(Protocol):
     def label(self, source: str, path: str) -> str:
         """Return `provider`, `agent` or `attacker`; `ocsf.` stands before paths of OCSF."""
         ...
-
-
-class NoInventory:
-    """An inventory that knows nothing."""
-
-    def resource_at(self, entity: Entity, time: datetime) -> KnownResource | None:
-        """Return nothing."""
-        return None
-
-    def count(self, type: str, account: str) -> int:
-        """Return 0."""
-        return 0

@@ -71,6 +71,7 @@ class Upkeep:
         removed = self.store.maintenance.retain(Retention(wanted.days, wanted.bytes), now)
         if removed.files or removed.rejects:
             log.info("retention", extra={"files": removed.files, "events": removed.events})
+        self.store.identities.forget(now - timedelta(days=wanted.days))
 
     def _beat(self, heartbeat: Heartbeat, now: datetime) -> None:
         # Loaded here: most data folders have no heartbeat, and httpx is not small.

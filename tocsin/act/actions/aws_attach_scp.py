@@ -39,7 +39,6 @@ class AwsAttachScp:
             Need("organizations:DetachPolicy", _ACCOUNTS),
             Need("organizations:DetachPolicy", _POLICIES),
         ),
-        most_per_hour=2,
         source="https://docs.aws.amazon.com/organizations/latest/APIReference/API_AttachPolicy.html",
     )
 

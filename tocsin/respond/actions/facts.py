@@ -48,10 +48,9 @@ class ActionFacts:
         volatile: keys of its state that change by themselves: they count neither as drift nor
             as a difference to what was.
         has_undo: whether `plan_undo` can ever give calls.
-        evidence_first: whether evidence is to be taken before, where that is possible.
+        evidence_first: whether evidence is to be taken before; its plans remind people of that.
         restores_safety: it restores what an attacker switched off; it may run without approval
             in every mode but observe.
-        most_per_hour: targets in any hour.
         source: the provider's documentation of its calls.
     """
 
@@ -66,5 +65,4 @@ class ActionFacts:
     has_undo: bool = True
     evidence_first: bool = False
     restores_safety: bool = False
-    most_per_hour: int = 5
     source: str = ""
