@@ -2,15 +2,20 @@
 
 import os
 import random
-import signal
 import subprocess
 import sys
 import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.run.response_stage import NOON, aws, cloud, moto_url, stage
+from tests.act.faults import faulty
+from tests.plugs.test_actions import BUILDERS
+from tests.run.response_ledger import Ledger
+from tests.run.response_stage import NOON, aws, cloud, moto_url, opened, settings_in, stage
 from tocsin.errors import StoreError
 from tocsin.store.request_work import RequestWork
 
@@ -70,7 +75,7 @@ def driven(stage, uid: str, goal: str) -> None:
 
 
 CHILD = """
-import sys, threading
+import sys, threading, time
 from datetime import datetime, UTC
 from pathlib import Path
 from tocsin.run.responding_work import responding
@@ -79,40 +84,95 @@ from tocsin.store import Store
 settings = load(Path(sys.argv[1]), {"HOME": "/"})
 with Store.open(settings.data) as store:
     runner = responding(settings, store, threading.Event(), lambda: datetime.now(UTC))
+    runner.wait = lambda seconds: time.sleep(seconds / 100)
     print("ready", flush=True)
     while True:
         runner.once()
 """
 
 
-def test_kills_at_random_moments_repeat_nothing_and_leave_no_orphan(stage):
-    """The cloud's own state is the ledger: every key ends as it began, each call counted once."""
-    chance, kills, uid = random.Random(5), 0, ""
-    config = stage.store.folder.parent / "tocsin.yaml"
-    rounds = int(os.environ.get("TOCSIN_RESPONSE_KILLS", "6"))
-    while kills < rounds:
-        stage.now = NOON.now(NOON.tzinfo)
-        if uid == "" or stage.state(uid) == "reverted":
-            uid = stage.put(playbook_uid=f"round{kills}", mode="automatic", needed_approvals=0)
-        elif stage.state(uid) == "active" and not stage.kept(uid).undo_by:
-            stage.undo(uid)
-        child = started(config)
-        time.sleep(chance.uniform(0.0, 0.25))
-        child.send_signal(signal.SIGKILL)
-        child.wait()
-        kills += 1
-    child = started(config)
-    try:
-        finish(stage, uid)
-    finally:
-        child.kill()
-        child.wait()
+@dataclass(frozen=True)
+class Part:
+    """One action of the play, and what it must leave behind."""
 
-    assert stage.status() == "Active"
-    for request in {one.request.uid for one in stage.store.requests.list(_everything())}:
-        done = [one.phase for one in stage.store.requests.calls(request) if one.outcome == "done"]
-        assert len(done) == len(set(done)), stage.store.requests.calls(request)
-        assert stage.state(request) == "reverted"
+    values: dict[str, object]
+    look: Callable[[], object]
+
+
+@pytest.fixture
+def ledgered(moto_url, tmp_path):
+    """A stage whose processes reach moto through the ledger only."""
+    folder = tmp_path / "data"
+    ledger = Ledger(tmp_path / "ledger.jsonl", folder / "data" / "state.sqlite")
+    with faulty(moto_url, ledger) as url, opened(folder, moto_url) as made:
+        settings_in(folder, url)
+        yield made, ledger
+
+
+def parts(stage, url: str) -> list[Part]:
+    found = [Part({"action": "aws_disable_access_key"}, stage.keys)]
+    for action, arguments in (
+        ("aws_isolate_instance", "{}"),
+        ("aws_revoke_security_group_rule", '{"port": 22}'),
+    ):
+        built = BUILDERS[action](url)
+        values = {"action": action, "arguments": arguments, "target": built.target}
+        found.append(Part(values, built.snapshot))
+    return found
+
+
+def test_kills_at_random_moments_repeat_nothing_and_leave_no_orphan(ledgered, moto_url):
+    """The ledger alone judges: of each request every change once, and a way back before each."""
+    stage, ledger = ledgered
+    chance, requests = random.Random(5), []
+    config = stage.store.folder.parent / "tocsin.yaml"
+    play = parts(stage, moto_url)
+    was = [part.look() for part in play]
+    rounds, kills = int(os.environ.get("TOCSIN_RESPONSE_KILLS", "6")), 0
+    while kills < rounds or not is_over(stage, requests):
+        if is_over(stage, requests):
+            values = {"lasts": None, **play[len(requests) % len(play)].values}
+            name = f"round{len(requests)}"
+            uid = stage.put(playbook_uid=name, mode="automatic", needed_approvals=0, **values)
+            requests.append(uid)
+            ledger.request_uid = uid
+        kills += lived(stage, ledger, config, chance, is_last=kills >= rounds)
+        assert ledger.twice() == []
+        assert ledger.orphans() == []
+
+    assert [part.look() for part in play] == was
+    changed = {one["request"] for one in ledger.calls()}
+    assert changed == set(requests)
+    told = Counter(one["operation"] for one in ledger.calls())
+    sys.stdout.write(f"{kills} kills, {len(requests)} requests, changes: {dict(told)}\n")
+
+
+def is_over(stage, requests: list[str]) -> bool:
+    return not requests or stage.state(requests[-1]) == "reverted"
+
+
+def lived(stage, ledger, config, chance, *, is_last: bool) -> bool:
+    """Let one process live until it is killed or the request is over; say whether it was killed."""
+    uid = ledger.request_uid
+    child = started(config)
+    until = time.monotonic() + 60
+    if not is_last and chance.random() < 0.7:
+        ledger.aim(chance, child.kill, most=8)
+    elif not is_last:
+        until = time.monotonic() + chance.uniform(0.0, 0.4)
+    while child.poll() is None and stage.state(uid) != "reverted" and time.monotonic() < until:
+        kept = stage.kept(uid)
+        assert kept.request.state not in ("superseded", "refused"), kept
+        if kept.request.state in ("active", "failed") and not kept.undo_by:
+            stage.now = NOON.now(NOON.tzinfo)
+            stage.undo(uid)
+        time.sleep(0.01)
+    was_killed = stage.state(uid) != "reverted"
+    ledger.left = -1
+    child.kill()
+    child.wait()
+    assert not (was_killed and is_last), stage.kept(uid)
+    return was_killed
 
 
 def started(config: Path) -> "subprocess.Popen[str]":
@@ -123,19 +183,3 @@ def started(config: Path) -> "subprocess.Popen[str]":
     with child.stdout as out:
         assert out.readline() == "ready\n"
     return child
-
-
-def finish(stage, uid: str) -> None:
-    deadline = time.monotonic() + 60
-    while stage.state(uid) != "reverted":
-        assert time.monotonic() < deadline, stage.kept(uid)
-        if stage.state(uid) == "active" and not stage.kept(uid).undo_by:
-            stage.now = NOON.now(NOON.tzinfo)
-            stage.undo(uid)
-        time.sleep(0.05)
-
-
-def _everything():
-    from tocsin.ocsf import EVERYTHING
-
-    return EVERYTHING
