@@ -1,5 +1,7 @@
 """A project of Google Cloud: a stand-in of its REST interfaces, with Google's own token exchange.
 
+It keeps what was done and refuses what Google's discovery documents do not have.
+
 Sources: the REST references of Compute Engine v1, IAM v1, Resource Manager v3, Storage v1, Run v2.
 """
 
@@ -14,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
+from tests.act.callers.published import misfits
 from tests.act.callers.standin import Ask, World, check, must, serve, texts
 
 TOKEN = "not-a-secret"
@@ -129,6 +132,8 @@ class Project:
             return self.token(ask)
         shown = ask.headers.get("authorization") == f"Bearer {TOKEN}"
         must(shown, 401, error(401, "credentials are missing"))
+        unknown = misfits(ask.method, ask.path, ask.query, ask.body)
+        must(not unknown, 400, error(400, unknown))
         if ask.path.startswith("/compute/"):
             return self.compute(ask)
         if ask.path.startswith("/storage/"):
