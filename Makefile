@@ -15,9 +15,9 @@ setup: .setup-done ## create the environment from the hashed lock and build the 
 assets: setup    ## fetch and build the JavaScript and CSS of the pages
 	@$(BIN)/python scripts/assets.py
 test: setup tools ## run every test
-	@$(BIN)/pytest -n 3 --dist loadgroup
+	@COLUMNS=200 $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 test-fast: setup ## run the tests of the thinking rooms
-	@$(BIN)/pytest tests/ocsf tests/conditions tests/normalize tests/detect tests/posture tests/incidents tests/respond -m "not slow" -n 2
+	@$(BIN)/pytest tests/ocsf tests/conditions tests/normalize tests/detect tests/posture tests/incidents tests/respond -m "not slow" -n 2 --dist loadfile
 check: lint types contracts docs test ## everything that must hold
 format: setup    ## format the code
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix-only -q .
@@ -34,8 +34,8 @@ docs-write: setup ## renew the pages and the catalog that are made from the prog
 wheel: setup     ## build a wheel that holds pages and content
 	@$(BIN)/python -m build --wheel --no-isolation
 crash-test: setup tools ## 200 kill -9 at random moments under load
-	@$(BIN)/pytest tests/crash --kills 200 -p no:xdist
-	@TOCSIN_RESPONSE_KILLS=500 $(BIN)/pytest tests/run/test_responding_crashes.py -k random -p no:xdist
+	@$(BIN)/pytest tests/crash --kills 200 -p no:xdist -o faulthandler_timeout=0
+	@TOCSIN_RESPONSE_KILLS=500 $(BIN)/pytest tests/run/test_responding_crashes.py -k random -p no:xdist -o faulthandler_timeout=0
 screenshots: setup tools ## take the pictures of README
 	@$(BIN)/python scripts/screenshots.py
 benchmark: setup ## measure normalize and store, ingest to finding, start

@@ -19,16 +19,19 @@ SKIPS = {
 }
 # An expected failure is no skip and stays allowed.
 EXPECTED_FAILURE = "import pytest\n@pytest.mark.xfail(reason='known')\ndef test_it(): assert False"
+# A failure that prints thousands of wide lines.
+GIANT = "def test_it():\n    print('printed\\n' * 3_000)\n    assert ['x' * 2_000] * 3_000 == []"
 
 
 @pytest.fixture
 def run(pytester: pytest.Pytester):
     pytester.makeconftest(Path(conftest.__file__).read_text(encoding="utf-8"))
 
-    def run_files(**texts: str) -> pytest.RunResult:
+    def run_files(*options: str, **texts: str) -> pytest.RunResult:
         pytester.makepyfile(**texts)
         # A process of its own: conftest registers a Hypothesis profile for the whole process.
-        return pytester.run(sys.executable, "-m", "pytest", "-rs", "-p", "no:cacheprovider")
+        command = [sys.executable, "-m", "pytest", "-rsfE", "--force-short-summary"]
+        return pytester.run(*command, "-p", "no:cacheprovider", *options)
 
     return run_files
 
@@ -57,3 +60,28 @@ def test_a_skip_stays_a_skip_elsewhere(run, monkeypatch):
 
     assert result.ret == 0
     assert result.parseoutcomes() == {"skipped": len(SKIPS)}
+
+
+def test_long_files_are_there():
+    tests = Path(conftest.__file__).parent
+
+    assert [name for name in conftest.LONG_FILES if not (tests / name).is_file()] == []
+
+
+def test_a_failure_is_told_shortly_with_its_name_at_the_end(run, monkeypatch):
+    monkeypatch.setenv("CI", "true")
+    monkeypatch.setenv("COLUMNS", "200")
+
+    result = run(test_giant=GIANT)
+
+    assert result.ret == 1
+    assert len(result.outlines) < 250
+    assert max(map(len, result.outlines)) < conftest.WIDEST + 100
+    result.stdout.fnmatch_lines(["*lines left out: -vv shows them*"])
+    assert any("test_giant.py::test_it - " in line for line in result.outlines[-5:])
+
+
+def test_a_failure_is_told_whole_when_asked(run, monkeypatch):
+    monkeypatch.setenv("CI", "true")
+
+    assert len(run("-vv", test_giant=GIANT).outlines) > 2_000
