@@ -176,3 +176,19 @@ def test_a_mistake_names_its_line_and_what_would_be_right(text, message):
 
     assert str(caught.value).startswith(message)
     assert "\n" not in str(caught.value)
+
+
+def test_a_step_can_be_for_some_things_only():
+    text = SHORT.replace("aws_deny_user", "aws_deny_user, target: {type: user, only: AKIA*}")
+
+    (step,) = parse_playbook(text, "p.yaml", SomeActions()).steps
+
+    assert step.target.fits("AKIAIOSFODNN7EXAMPLE")
+    assert not step.target.fits("ASIAIOSFODNN7EXAMPLE")
+
+
+def test_records_of_examples_may_look_like_templates():
+    record = '{rule: r, events: [{a: \'{"b": {"c": 1}}\'}]}'
+    text = SHORT + f"examples: [{{name: n, findings: [{record}], requests: []}}]\n"
+
+    assert len(parse_playbook(text, "p.yaml", SomeActions()).examples) == 1

@@ -7,7 +7,7 @@ import pytest
 
 from tests.run.batches import batch
 from tests.run.crank import ACCOUNT, NOW, call, stopped_trail, turned
-from tests.run.proposals import key_playbook, with_playbooks
+from tests.run.proposals import TRAIL_STOPPED, key_playbook, with_playbooks
 from tocsin.ocsf import EVERYTHING
 from tocsin.run.absences import AbsenceWatch
 from tocsin.run.pipeline import turn
@@ -232,3 +232,37 @@ def test_the_warning_becomes_an_incident_of_its_own(tools: Tools, store: Store, 
 
     assert [one.title for one in warned.changed] == ["Possible abuse of response: leaked-key"]
     assert AbsenceWatch(armed.settings, store).findings(NOW).num_rows == 0
+
+
+def test_an_incident_that_grows_finds_the_target_of_its_first_event(tools, store, tmp_path):
+    book = key_playbook(
+        trigger={"incident.finding_count|gte": 2, "finding.rule_uid": TRAIL_STOPPED}
+    )
+    armed = with_playbooks(tools, tmp_path, book)
+    begun = turned(armed, store, batch(stopped_trail())).changed
+    before = requests_of(store)
+    later = call(
+        "AttachUserPolicy",
+        service="iam.amazonaws.com",
+        requestParameters={
+            "userName": "eve",
+            "policyArn": "arn:aws:iam::aws:policy/AdministratorAccess",
+        },
+        at=NOW + timedelta(minutes=1),
+    )
+    later["userIdentity"] = {**later["userIdentity"], "accessKeyId": "AKIAI44QH8DHBEXAMPLE"}
+
+    grown = turned(armed, store, batch(later, first=10)).changed
+
+    assert [one.uid for one in grown] == [one.uid for one in begun]
+    assert before == []
+    assert [one.target.uid for one in requests_of(store)] == ["AKIAIOSFODNN7EXAMPLE"]
+
+
+def test_playbooks_that_were_read_ahead_are_not_read_again(tools, tmp_path):
+    armed = with_playbooks(tools, tmp_path, key_playbook())
+
+    armed.proposing.warm()
+    (tmp_path / "playbooks" / "leaked-key.yaml").unlink()
+
+    assert [each.uid for each in armed.proposing.loaded.playbooks] == ["leaked-key"]

@@ -58,3 +58,15 @@ def test_the_ledger_says_what_a_playbook_has_written_down(tools: Tools, store: S
     (told,) = ledger(armed.proposing._settings, store, SINCE)
 
     assert (told.mode, told.actions, told.incidents, told.closed) == ("observe", 1, 1, 0)
+
+
+def test_the_ledger_counts_what_was_closed_as_false(tools: Tools, store: Store, tmp_path):
+    armed = with_playbooks(tools, tmp_path, key_playbook("observe"))
+    changed = turned(armed, store, batch(of_user("ann"), of_user("ben"))).changed
+    for incident, verdict in zip(changed, ("False Positive", "True Positive"), strict=True):
+        closing = Change(status="Closed", verdict=verdict, reason="looked into")
+        store.incidents.change(incident.uid, closing, "olga", LATER, EVERYTHING)
+
+    (told,) = ledger(armed.proposing._settings, store, SINCE)
+
+    assert (told.actions, told.incidents, told.closed, told.false) == (2, 2, 2, 1)

@@ -120,7 +120,7 @@ class Resolver:
         self, step: Step, testimony: Testimony, finding: Mapping[str, object], time: datetime
     ) -> Iterator[Found]:
         for entity, paths in self._candidates(step, testimony, finding):
-            if entity.type in step.target.types:
+            if entity.type in step.target.types and step.target.fits(entity.uid):
                 yield self._judged(entity, paths, testimony, step.facts.provider, time)
 
     def _candidates(

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,10 +15,13 @@ from tocsin.conditions.suppression import Suppression
 from tocsin.errors import WorldError
 from tocsin.ocsf import RawBatch, concat, from_rows, identifiers, schemas
 from tocsin.run import comparing
-from tocsin.run.earlier import earlier_events
+from tocsin.run.earlier import earlier_events, fetch
 from tocsin.run.hiding import share
 from tocsin.run.tools import Tools
 from tocsin.store import Store, Turn
+
+if TYPE_CHECKING:
+    from tocsin.run.proposing import Asking
 
 _KEPT_REJECT_BYTES = 64 << 10
 
@@ -92,7 +96,7 @@ def turn(
         if not tools.is_told:
             turns = [replace(each, is_told=False) for each in turns]
         fixed = tools.identification.fixed
-        asked = tools.proposing.asked_by(tools.rules, tools.mappings) if tools.is_told else None
+        asked = _asked(tools, store) if tools.is_told else None
         committed = store.turns.commit(turns, windows, _grouping(tools), fixed, asked)
     return TurnReport(
         outcomes=tuple(outcomes),
@@ -237,6 +241,10 @@ def _with_earlier(carried: Turn, before: Sequence[Turn], store: Store) -> Turn:
     not_stored = [each.unseen.normalized.events for each in before]
     events = earlier_events(tables, carried.unseen.normalized.events, not_stored, store)
     return replace(carried, earlier=events)
+
+
+def _asked(tools: Tools, store: Store) -> "Asking | None":
+    return tools.proposing.asked_by(tools.rules, tools.mappings, partial(fetch, store))
 
 
 def _grouping(tools: Tools) -> Callable[..., incidents.Grouped]:

@@ -1,11 +1,12 @@
 """Ask the playbooks about the incidents of a commit: what they need is gathered here."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pyarrow as pa
 
@@ -15,6 +16,7 @@ from tocsin.incidents import Incident
 from tocsin.ocsf import concat, from_rows, identifiers, schemas
 from tocsin.respond import Playbook
 from tocsin.respond.guardrails import Limits, Protected
+from tocsin.respond.playbooks.trigger import reads_incident
 from tocsin.respond.proposing import OWN_RULES, Case, Proposed, Surroundings, propose
 from tocsin.run.playbook_files import LoadedPlaybooks, load_playbooks
 from tocsin.store.answers import KeptStop
@@ -29,6 +31,12 @@ if TYPE_CHECKING:
 OVERFLOW_RULE = f"{OWN_RULES}.overflow"
 EVENTS_ASKED = 20
 """Events of one finding that are asked what they name, the newest."""
+
+EARLIER_FINDINGS = 20
+"""Findings of earlier turns that are asked again when their incident grows, the newest."""
+
+_MOST_EARLIER = 200
+_MOST_GROWING = 20
 
 _HIGH = 4
 _HOUR = timedelta(hours=1)
@@ -58,19 +66,33 @@ class TrustLabels:
         return "attacker"
 
 
+Fetch: TypeAlias = Callable[[Sequence[str]], pa.Table]
+"""Gives the stored events with these uids, as far as there are any."""
+
+
 class Proposing:
-    """The playbooks in force and their limits; read when the first incident changes."""
+    """The playbooks in force and their limits; read when they are first asked for."""
 
     def __init__(self, settings: "Settings | None" = None) -> None:
         """Take the settings; without them there are no playbooks."""
         self._settings = settings
+        self._reading = threading.Lock()
+        self._read: LoadedPlaybooks | None = None
+
+    def warm(self) -> None:
+        """Read everything now, so that no turn waits for it; from any thread."""
+        _ = self.loaded, self.limits
 
     @cached_property
     def loaded(self) -> LoadedPlaybooks:
         """The playbooks, and what is wrong with their files."""
         if self._settings is None:
             return LoadedPlaybooks()
-        loaded = load_playbooks(self._settings)
+        with self._reading:
+            return self._read if self._read is not None else self._load(self._settings)
+
+    def _load(self, settings: "Settings") -> LoadedPlaybooks:
+        loaded = self._read = load_playbooks(settings)
         for problem in loaded.problems:
             log.warning("a playbook is refused", extra={"problem": str(problem)})
         return loaded
@@ -81,17 +103,23 @@ class Proposing:
         return Limits() if self._settings is None else limits_of(self._settings)
 
     def asked_by(
-        self, rules: detect.RuleSet, mappings: "Mapping[str, normalize.Mapping]"
+        self,
+        rules: detect.RuleSet,
+        mappings: "Mapping[str, normalize.Mapping]",
+        fetch: Fetch | None = None,
     ) -> "Asking | None":
         """Return what a commit asks about the incidents that it changes; `None` without playbooks.
 
         Args:
             rules: those that made the findings.
             mappings: by source.
+            fetch: of events of earlier turns; without it an incident that grows is judged by what
+                is new.
         """
         if self._settings is None or not self.loaded.playbooks:
             return None
-        return Asking(self.loaded.playbooks, self.limits, rules, TrustLabels(mappings))
+        labels = TrustLabels(mappings)
+        return Asking(self.loaded.playbooks, self.limits, rules, labels, fetch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +130,7 @@ class Asking:
     limits: Limits
     rules: detect.RuleSet = field(repr=False)
     labels: TrustLabels = field(repr=False)
+    fetch: Fetch | None = field(default=None, repr=False)
 
     def __call__(
         self,
@@ -112,11 +141,42 @@ class Asking:
         now: datetime,
     ) -> Proposed:
         """Return what the playbooks ask; see `store.proposals.Propose`."""
-        cases = cases_of(changed, findings, events, self.rules)
+        if self.fetch is not None and any(reads_incident(each.trigger) for each in self.playbooks):
+            cases = self._grown(changed, findings, events, desk, self.fetch)
+        else:
+            cases = cases_of(changed, findings, events, self.rules)
         longest = max((each.cooldown for each in self.playbooks), default=_HOUR)
         around = Surroundings(self.labels, desk, self.limits, desk.stopped())
         history = desk.history([each.uid for each in changed], now, max(longest, _HOUR))
         return propose(self.playbooks, cases, around, history, now)
+
+    def _grown(
+        self,
+        changed: Sequence[Incident],
+        findings: Sequence[pa.Table],
+        events: Sequence[pa.Table],
+        desk: "Desk",
+        fetch: Fetch,
+    ) -> tuple[Case, ...]:
+        """Return the cases with findings of earlier turns: only now may a trigger fit them."""
+        riskiest = sorted(changed, key=lambda one: (-one.risk_score, one.uid))[:_MOST_GROWING]
+        fresh = [uid for table in findings for uid in table.column("uid").to_pylist()]
+        fresh_uids = set(fresh)
+        earlier = [
+            uid
+            for incident in riskiest
+            for uid in [each for each in incident.finding_uids if each not in fresh_uids][
+                -EARLIER_FINDINGS:
+            ]
+        ]
+        rows = desk.findings(earlier)
+        wanted = [uid for row in rows for uid in row["event_uids"][-EVENTS_ASKED:]]
+        kept = _not_among(dict.fromkeys(wanted), events)
+        told = [*events, fetch(kept[:_MOST_EARLIER])] if kept else events
+        stored = from_rows(
+            ({name: row[name] for name in schemas.FINDINGS.names} for row in rows), schemas.FINDINGS
+        )
+        return cases_of(changed, [*findings, stored], told, self.rules)
 
 
 def cases_of(
@@ -137,6 +197,13 @@ def cases_of(
         told = tuple((row, tuple(_testimonies(row, testimony))) for row in mine)
         cases.append(Case(incident, told))
     return tuple(cases)
+
+
+def _not_among(uids: Iterable[str], events: Iterable[pa.Table]) -> list[str]:
+    here: set[str] = set()
+    for table in events:
+        here.update(table.column("event_uid").to_pylist())
+    return [uid for uid in uids if uid not in here]
 
 
 def _testimonies(row: Mapping[str, Any], testimony: Any) -> "Iterator[Testimony]":

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from tocsin import detect
 from tocsin.incidents import Incident
-from tocsin.ocsf import EVERYTHING, Scope, concat, schemas
+from tocsin.ocsf import EVERYTHING, Scope, concat, from_rows, schemas
 from tocsin.respond import ActionRequest, Playbook
 from tocsin.respond.proposing import Case, Surroundings, propose
 from tocsin.run.earlier import fetch
@@ -139,7 +139,10 @@ def _case(incident: Incident, store: Store, rules: detect.RuleSet) -> tuple[Case
         store.findings.get(uid, EVERYTHING).select(schemas.FINDINGS.names)
         for uid in incident.finding_uids
     ]
-    table = concat([each for each in findings if each.num_rows], schemas.FINDINGS)
+    rows = concat([each for each in findings if each.num_rows], schemas.FINDINGS).to_pylist()
+    # As turns give them, the newest event last.
+    told = ({**row, "event_uids": row["event_uids"][::-1]} for row in rows)
+    table = from_rows(told, schemas.FINDINGS)
     events = fetch(store, tuple(_asked(table.column("event_uids").to_pylist())))
     opened = replace(incident, status="New", merged_into="")
     return cases_of((opened,), [table], [events], rules)

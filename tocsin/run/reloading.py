@@ -131,6 +131,11 @@ class Reloader:
     def run(self) -> None:
         """Look for changes until told to stop."""
         self._tell()
+        try:
+            # Playbooks and the actions that they name: the first incident must not wait for them.
+            self._current.tools.proposing.warm()
+        except Exception:  # the outermost edge of a thread: the turn that needs them says it again
+            log.exception("playbooks cannot be read ahead")
         while not self._stopping.wait(max(LOOK_EVERY_SECONDS, self._looked * _LARGEST_SHARE)):
             try:
                 self.once()
@@ -200,6 +205,7 @@ class Reloader:
         for engine in tools.rules.engines.values():
             # Compiled here, so that the thread that turns never waits for it.
             _ = engine.index
+        tools.proposing.warm()
         shown = shown_rules(loaded, tools.rules)
         return InForce(loaded, tools, shown, reading.good, datetime.now(UTC), reading.kept)
 

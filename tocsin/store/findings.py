@@ -352,6 +352,14 @@ def _memberships(which: FindingFilter) -> builtins.list[ColumnElement[bool]]:
     return found
 
 
+def with_uids(connection: Connection, uids: builtins.list[str]) -> pa.Table:
+    """Return the findings with these uids, as the transaction sees them; in no order."""
+    rows: builtins.list[Mapping[Any, Any]] = []
+    for some in _chunks(uids):
+        rows += connection.execute(select(FINDINGS).where(FINDINGS.c.uid.in_(some))).mappings()
+    return _table(connection, rows)
+
+
 def _table(connection: Connection, rows: Iterable[Mapping[Any, Any]]) -> pa.Table:
     found = builtins.list(rows)
     evidence = _evidence(connection, found)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
 from sqlalchemy import Connection, and_, func, insert, or_, select, update
@@ -22,6 +22,7 @@ from tocsin.respond import ActionRequest
 from tocsin.respond.ports import KnownResource
 from tocsin.respond.proposing import Proposed
 from tocsin.store import audit, request_rows
+from tocsin.store import findings as stored_findings
 from tocsin.store.database import Database
 from tocsin.store.proposal_tables import PLAYBOOK_STOPS
 from tocsin.store.request_tables import REQUESTS
@@ -84,6 +85,13 @@ class Desk:
             mine = request_rows.kept_where(self._connection, columns.incident_uid.in_(chosen))
             known.update((kept.request.uid, kept.request) for kept in mine)
         return tuple(known.values())
+
+    def findings(self, uids: Sequence[str]) -> list[dict[str, Any]]:
+        """Return findings of this and of earlier turns, their newest event last."""
+        rows: list[dict[str, Any]] = []
+        for row in stored_findings.with_uids(self._connection, list(uids)).to_pylist():
+            rows.append({**row, "event_uids": row["event_uids"][::-1]})
+        return rows
 
     def resource_at(self, entity: Entity, time: datetime) -> KnownResource | None:
         """Return what a thing was at that time; `None` where none or several are meant."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from fnmatch import fnmatchcase
 from typing import Protocol
 
 from tocsin.conditions import Condition
@@ -42,10 +43,16 @@ class TargetChoice:
         places: tried on every event that the trigger fits, all of them counting: `ENTITY`,
             `LINKS`, or paths of the event, `ocsf.` before those of OCSF, whose values are joined
             by `/`.
+        only: patterns of the uids that the step is for, `*` for any characters; empty: all.
     """
 
     types: frozenset[str]
     places: tuple[tuple[str, ...], ...] = ((ENTITY,), (LINKS,))
+    only: tuple[str, ...] = ()
+
+    def fits(self, uid: str) -> bool:
+        """Say whether the step is for a thing with this uid."""
+        return not self.only or any(fnmatchcase(uid, pattern) for pattern in self.only)
 
 
 @dataclass(frozen=True, slots=True)

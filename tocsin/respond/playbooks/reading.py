@@ -187,8 +187,9 @@ def _lasts(
 
 
 def _target(written: Written, value: YamlValue, path: Path, facts: ActionFacts) -> TargetChoice:
-    found = written.mapping(value, path, ("type", "from"))
+    found = written.mapping(value, path, ("type", "from", "only"))
     types = facts.targets
+    only = _patterns(written, found, path)
     if "type" in found:
         kind = written.text(found, "type", path)
         if kind not in types:
@@ -198,13 +199,23 @@ def _target(written: Written, value: YamlValue, path: Path, facts: ActionFacts) 
             )
         types = frozenset({kind})
     if "from" not in found:
-        return TargetChoice(types)
+        return TargetChoice(types, only=only)
     places = found["from"]
     listed = places if isinstance(places, list) else [places]
     return TargetChoice(
         types,
         tuple(_place(written, each, (*path, "from", at)) for at, each in enumerate(listed)),
+        only,
     )
+
+
+def _patterns(written: Written, found: Mapping[str, YamlValue], path: Path) -> tuple[str, ...]:
+    value = found.get("only", [])
+    listed = value if isinstance(value, list) else [value]
+    patterns = tuple(each for each in listed if isinstance(each, str) and each)
+    if len(patterns) != len(listed):
+        raise written.error("'only' is a pattern such as AKIA*, or a list of them", (*path, "only"))
+    return patterns
 
 
 def _place(written: Written, value: YamlValue, path: Path) -> tuple[str, ...]:

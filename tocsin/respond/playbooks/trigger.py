@@ -55,6 +55,12 @@ def asks_for_event(condition: Condition) -> bool:
     return any(path.startswith("ocsf.") for path in paths)
 
 
+def reads_incident(condition: Condition) -> bool:
+    """Say whether a trigger may come to fit a finding of before when its incident grows."""
+    paths = (path for leaf in leaves_of(condition) for path in paths_of(leaf))
+    return any(path.startswith("incident.") for path in paths)
+
+
 @lru_cache(maxsize=1024)
 def test_of(condition: Condition) -> Callable[[Mapping[str, object]], bool]:
     """Return the function that judges a scene by a trigger."""
