@@ -221,6 +221,21 @@ def test_a_mapping_says_so():
     assert record == {"Name": "n", "Results": {"Found": {"id": "x"}}}
 
 
+def test_a_report_inside_of_an_object_is_read_with_what_is_kept_around_it():
+    spec = written(None, ["Found"], ["verb", "Name"], ["held"])
+    held = {"Name": "web", "Found": [{"id": 1}, {"id": 2}], "Other": 1}
+
+    assert records({"verb": "update", "more": 1, "held": held}, spec) == [
+        {"verb": "update", "Name": "web", "Found": {"id": 1}},
+        {"verb": "update", "Name": "web", "Found": {"id": 2}},
+    ]
+    assert records({"verb": "delete", "held": {"Name": "web"}}, spec) == [
+        {"verb": "delete", "Name": "web"}
+    ]
+    assert records({"verb": "update", "held": {"Found": []}}, spec) == []
+    assert records({"verb": "update", "held": "x"}, spec) == [{"verb": "update", "held": "x"}]
+
+
 @pytest.mark.parametrize(
     ("unwrap_", "message"),
     [

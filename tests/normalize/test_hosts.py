@@ -212,3 +212,19 @@ def test_a_list_of_reports_becomes_a_finding_for_each_element():
     rows = found.findings.to_pylist()
     assert {row["entity"]["uid"] for row in rows} == {"shop/ReplicaSet/web-5d8f"}
     assert len({row["uid"] for row in rows}) == 2
+
+
+@pytest.mark.parametrize(("verb", "activity", "findings"), [("update", 1, 2), ("delete", 3, 0)])
+def test_a_report_that_was_deleted_is_no_finding(verb, activity, findings):
+    mapping = shipped("trivy_operator.report")
+    whole = json.loads(json.dumps(mapping.example))
+    hole = whole["report"]["vulnerabilities"]
+    whole["report"]["vulnerabilities"] = [hole, {**hole, "resource": "libother"}]
+    alone = made(mapping, [json.dumps(whole).encode()]).findings.column("uid").to_pylist()
+
+    found = made(mapping, [json.dumps({"verb": verb, "operatorObject": whole}).encode()])
+
+    assert (found.rejects.num_rows, classes(found)) == (0, {2002: 2})
+    assert found.events.column("activity_id").to_pylist() == [activity] * 2
+    # Those that stand are the same ones that the reports themselves tell of.
+    assert found.findings.column("uid").to_pylist() == alone[:findings]

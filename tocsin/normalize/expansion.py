@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import islice
 from typing import TypeAlias
 
 import msgspec
@@ -46,8 +47,8 @@ class Expansion:
 
     Attributes:
         path: the dotted key below which a payload holds its records, `None` where each is one.
-        within: the keys below which a record may list others of its kind, each then read with what
-            is kept of the one around it.
+        within: the keys below which a record may hold others of its kind, in a list or as one
+            object, each then read with what is kept of the one around it.
         paths: where a record holds lists of elements, as keys from the record down.
         kept: the members around an element that its record keeps.
     """
@@ -85,7 +86,7 @@ def written(
         expand: dotted paths of lists inside a record.
         keep: dotted paths of what is kept around an element; `rules[id=ruleId]` keeps of a list the
             elements whose `id` is the element's own `ruleId`.
-        within: keys below which a record may list others of its kind.
+        within: keys below which a record may list others of its kind, or hold one.
 
     Raises:
         ValueError: with what is wrong, for a path that is none.
@@ -146,13 +147,19 @@ def expanded(record: bytes, expansion: Expansion) -> list[bytes]:
                         raise TooManyError(f"more than {MAX_RECORDS} records, or too large ones")
     except NotExpandableError:
         return [record]
-    return found if is_report else [record]
+    return found if is_report else _alone(record, expansion)
+
+
+def _alone(record: bytes, expansion: Expansion) -> list[bytes]:
+    """Return a record without any of the lists: what it holds, where that is one."""
+    held = list(islice(_reports(record, expansion), 2))
+    return held if len(held) == 1 else [record]
 
 
 def _reports(record: bytes, expansion: Expansion) -> Iterator[bytes]:
-    """Yield the objects to expand: the record, or those that it lists, with what is kept of it."""
+    """Yield the objects to expand: the record, or those that it holds, with what is kept of it."""
     members = _members(record)
-    listing = [name for name in expansion.within if bytes(members.get(name, b""))[:1] == b"["]
+    listing = [name for name in expansion.within if _holds_more(members.get(name))]
     if not listing:
         yield record
         return
@@ -163,9 +170,14 @@ def _reports(record: bytes, expansion: Expansion) -> Iterator[bytes]:
         if isinstance(part := _prepared(bytes(members[name]), kept), bytes)
     }
     for name in listing:
-        for each in _elements(members[name]):
+        held = members[name]
+        for each in _elements(held) if bytes(held)[:1] == b"[" else (held,):
             if bytes(each)[:1] == b"{":
                 yield _encode({**around, **_members(each)})
+
+
+def _holds_more(value: msgspec.Raw | None) -> bool:
+    return value is not None and bytes(value)[:1] in (b"[", b"{")
 
 
 @dataclass(frozen=True, slots=True)
