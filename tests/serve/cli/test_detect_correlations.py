@@ -25,7 +25,8 @@ def found(trail: Path, rules: Path) -> list[tuple[str, int]]:
 
 
 def test_matches_of_all_batches_are_one_finding(tmp_path: Path, rules: Path):
-    begin = NOW - timedelta(days=3)
+    # Within one hour, so that all of it falls into one period.
+    begin = (NOW - timedelta(days=3)).replace(minute=5)
     records = [
         call("DeleteVolume", user="eve", at=begin + timedelta(seconds=20 * number))
         if number < 12
