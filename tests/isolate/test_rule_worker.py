@@ -33,7 +33,7 @@ HOSTILE = {
         "",
     ),
     "garbles": (
-        "import os\ndef rule(event):\n    for number in range(64):\n        try:\n"
+        "import os\ndef rule(event):\n    for number in range(4096):\n        try:\n"
         "            os.write(number, b'x' * 99)\n        except OSError: pass\n    return True\n",
         "",
     ),
