@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -74,9 +75,13 @@ def detect_files(
     settings: Settings,
     advance: Advance,
     *,
+    indicators: Path | None = None,
     tell: Tell = silently,
 ) -> OfflineRun:
     """Run rules over files: one finding for each match; `source` may be `auto`.
+
+    With `indicators`, lists in a folder or a data folder that has pulled some, one finding more for
+    each contact with one of them.
 
     Raises:
         UsageError: no such source, or none was recognized.
@@ -90,7 +95,10 @@ def detect_files(
     worker.provide(loaded.surroundings)
     mapping = chosen_mapping(paths, source, tell)
     prepared = _enriched(_normalized(run, mapping, paths, settings, advance), settings)
-    run.results = _findings_of(run, prepared, rules, worker)
+    if indicators is None:
+        run.results = _findings_of(run, prepared, rules, worker)
+    else:
+        run.results = _findings_and_contacts(run, prepared, rules, worker, (indicators, settings))
     return run
 
 
@@ -159,6 +167,25 @@ def _events_of(prepared: Iterable[normalize.Normalized]) -> Iterator[dict[str, o
         # One dictionary a printed line: there is no columnar way to print.
         for row in normalized.events.to_pylist():
             yield output.event_json(row)
+
+
+def _findings_and_contacts(
+    run: OfflineRun,
+    prepared: Iterable[normalize.Normalized],
+    rules: detect.RuleSet,
+    worker: RuleWorker,
+    compared: tuple[Path, Settings],
+) -> Iterator[dict[str, object]]:
+    # Loaded here: whoever compares with nothing starts without the store.
+    from tocsin.run.offline_intelligence import contacts
+
+    folder, settings = compared
+    with contacts(folder, settings, knowledge_of(settings).own) as found:
+        marked = (replace(each, events=found.marked(each.events)) for each in prepared)
+        yield from _findings_of(run, marked, rules, worker)
+        for finding in found.told():
+            run.counts["findings"] += 1
+            yield finding
 
 
 def _findings_of(

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import PROJECT
-from tests.run.crank import stopped_trail
+from tests.run.crank import call, stopped_trail
 from tests.serve.cli.shell import has_no_controls, json_lines, spawned, tocsin
+from tocsin.store import Store
 
 RULE = """\
 title: A volume is deleted
@@ -227,3 +228,80 @@ def test_each_match_names_its_own_entity(trail: Path):
     events = [finding["finding_info"]["related_events"] for finding in ended.lines]
     assert told[0] == "mallory" and told[1].startswith("=cmd")
     assert [len(one) for one in events] == [1, 1]
+
+
+@pytest.fixture
+def lists(tmp_path: Path) -> Path:
+    folder = tmp_path / "lists"
+    folder.mkdir()
+    (folder / "bad.txt").write_text("# ours\n203.0.113.66\n198.51.100.0/24\n")
+    return folder
+
+
+def contacts(findings: list[dict]) -> list[dict]:
+    return [
+        finding
+        for finding in findings
+        if finding["finding_info"]["analytic"]["uid"].startswith("tocsin:intelligence:")
+    ]
+
+
+@pytest.fixture
+def visited(tmp_path: Path) -> Path:
+    """Return calls of two people, one of them from a listed address."""
+    # Those of eve come from the address that is listed.
+    calls = [
+        call(user="dana", sourceIPAddress="192.0.2.7"),
+        *(call(operation, user="eve") for operation in ("GetUser", "ListUsers", "ListRoles")),
+    ]
+    path = tmp_path / "visited.jsonl"
+    path.write_text("\n".join(json.dumps(each) for each in calls))
+    return path
+
+
+def test_detect_tells_each_contact_with_an_indicator_once(visited: Path, lists: Path, own_rules):
+    told = ("detect", visited, "--source", "aws.cloudtrail", "--rules", own_rules)
+
+    ended = tocsin(*told, "--intelligence", lists)
+
+    (finding,) = contacts(ended.lines)
+    assert ended.code == 0, ended.err
+    assert "203.0.113.66" in finding["finding_info"]["title"]
+    assert finding["count"] == len(finding["evidences"]) == 3
+    assert "4 events, 0 rejects, 1 findings" in ended.err
+    assert tocsin(*told).lines == []
+
+
+def test_detect_compares_with_what_a_data_folder_has_pulled(
+    visited: Path, lists: Path, own_rules, tmp_path: Path
+):
+    settings = tmp_path / "tocsin.yaml"
+    feeds = [{"name": "ours", "path": str(lists), "confidence": 90}]
+    data = tmp_path / "kept"
+    settings.write_text(json.dumps({"data": str(data), "intelligence": {"feeds": feeds}}))
+    Store.open(data).close()
+    assert tocsin("intelligence", "pull", "--config", settings).code == 0
+
+    ended = tocsin(
+        *("detect", visited, "--source", "aws.cloudtrail", "--rules", own_rules),
+        *("--intelligence", data),
+    )
+
+    (finding,) = contacts(ended.lines)
+    assert "list of ours" in finding["finding_info"]["desc"]
+
+
+@pytest.mark.parametrize("content", [None, "nothing of use\n"])
+def test_detect_says_when_there_is_no_indicator(visited: Path, tmp_path: Path, own_rules, content):
+    folder = tmp_path / "empty"
+    if content is not None:
+        folder.mkdir()
+        (folder / "list.txt").write_text(content)
+
+    ended = tocsin(
+        *("detect", visited, "--source", "aws.cloudtrail", "--rules", own_rules),
+        *("--intelligence", folder),
+    )
+
+    assert (ended.code, ended.out) == (2, "")
+    assert "indicator" in ended.err

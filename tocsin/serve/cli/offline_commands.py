@@ -1,6 +1,7 @@
 """Commands that read files and store nothing: `detect` and `normalize`."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -43,6 +44,13 @@ def detect(
         str | None,
         typer.Option("--fail-on", help="Exit with 3 on a finding of this severity or above."),
     ] = None,
+    indicators: Annotated[
+        Path | None,
+        typer.Option(
+            "--intelligence",
+            help="Lists of indicators (a file, a folder), or a data folder that pulled some.",
+        ),
+    ] = None,
     pipeline: PipelineOption = None,
     config: ConfigOption = None,
 ) -> None:
@@ -54,7 +62,9 @@ def detect(
     is_over = False
     with progress_bar("Detecting") as advance:
         settings = settings_for(config, None, pipeline)
-        run = offline.detect_files(paths, source, choice, settings, advance, tell=say)
+        run = offline.detect_files(
+            paths, source, choice, settings, advance, indicators=indicators, tell=say
+        )
         for problem in run.problems:
             say(problem)
         findings = run.results
