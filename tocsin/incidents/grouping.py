@@ -17,7 +17,6 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import lru_cache
 
 import pyarrow as pa
 
@@ -36,10 +35,10 @@ from tocsin.incidents.growth import (
 )
 from tocsin.incidents.incident import Grouped, Incident, Subject, Tie, as_utc
 from tocsin.incidents.joining import Apart
+from tocsin.incidents.reading import findings_in
 from tocsin.incidents.sides import NO_SIDES, Sides, are_opposed
 from tocsin.incidents.subjects import Bonds, bonds_of, is_shared, subjects_in, subjects_of
 from tocsin.incidents.tying import are_tied, reasons, united
-from tocsin.ocsf import Entity
 
 LATENESS = timedelta(days=1)
 """How long after an incident has gone quiet its late events are still waited for."""
@@ -88,7 +87,7 @@ def group(  # noqa: PLR0913  # each is a fact of its own that the store or the s
     for incident in joinable:
         clusters.add_incident(incident)
     # Most findings of a batch are about few entities: what is alike is looked at once.
-    runs = _runs(sorted(_read(findings), key=in_time), threshold, is_alone=bool(apart))
+    runs = _runs(sorted(findings_in(findings), key=in_time), threshold, is_alone=bool(apart))
     for run in runs:
         clusters.add_findings(run, opens=_opens(run[0], threshold), gap=gap)
 
@@ -124,44 +123,6 @@ def _runs(findings: Iterable[Finding], threshold: int, *, is_alone: bool) -> lis
 
 def _opens(finding: Finding, threshold: int) -> bool:
     return finding.is_alert and finding.severity_id >= threshold
-
-
-_READ = [
-    *("uid", "rule_uid", "title", "severity_id", "is_alert", "entity", "links", "account"),
-    *("tactics", "techniques", "first_time", "last_time", "match_count", "event_uids"),
-]
-
-
-def _read(findings: pa.Table) -> list[Finding]:
-    # Findings are few: the rules have left some of a million events.
-    return [
-        Finding(
-            uid=row["uid"],
-            rule_uid=row["rule_uid"],
-            title=row["title"],
-            severity_id=row["severity_id"],
-            is_alert=row["is_alert"],
-            entity=_entity(row["entity"]),
-            links=tuple(_entity(link) for link in row["links"]),
-            account=row["account"] or "",
-            tactics=tuple(row["tactics"]),
-            techniques=tuple(row["techniques"]),
-            first_time=as_utc(row["first_time"]),
-            last_time=as_utc(row["last_time"]),
-            match_count=row["match_count"],
-            first_event_uid=min(row["event_uids"], default=""),
-        )
-        for row in findings.select(_READ).to_pylist()
-    ]
-
-
-def _entity(value: dict[str, str | None]) -> Entity:
-    return _same_entity(value["type"] or "", value["uid"] or "", value["name"] or "")
-
-
-@lru_cache(maxsize=10_000)
-def _same_entity(kind: str, uid: str, name: str) -> Entity:
-    return Entity(kind, uid, name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,9 @@
 """How an incident comes from findings, grows by more of them and is absorbed by an older one."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from tocsin.incidents.attachments import attached_to_all
 from tocsin.incidents.incident import Incident, Status, Subject, Tie
@@ -21,8 +21,7 @@ KEPT_TIES = 100
 """Reasons of one incident; the first ones stay."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """One row of `ocsf.schemas.FINDINGS`, as far as incidents look at it; times aware, UTC."""
 
     uid: str
@@ -91,10 +90,13 @@ def grown(
     entities that tie; a Resolved incident is opened again by an opener that brings something new.
     """
     openers = sorted(openers, key=in_time)
-    findings = sorted((*openers, *followers), key=in_time)
+    followers = tuple(followers)
+    findings = sorted((*openers, *followers), key=in_time) if followers else openers
     known = set(incident.finding_uids)
     added = _distinct(finding.uid for finding in findings if finding.uid not in known)
-    tied = (entity for finding in openers for entity in (finding.entity, *finding.links))
+    named = (entity for finding in openers for entity in (finding.entity, *finding.links))
+    # Many findings share their entities: to know them by place is cheaper than to compare them.
+    tied = {id(entity): entity for entity in named}.values()
     status = _woken(incident, openers)
     return assessed(
         replace(
@@ -123,6 +125,8 @@ def joined(eldest: Incident, others: Sequence[Incident]) -> Incident:
     Somebody's work is not lost: without an assignee of its own it takes over the first of theirs,
     and while it is New and one of them is in work, it is In Progress.
     """
+    if not others:
+        return eldest
     family = (eldest, *others)
     severest = max(family, key=lambda one: one.severity_id)
     uids = _distinct(uid for one in family for uid in one.finding_uids)

@@ -208,12 +208,14 @@ def _tried(connection: Connection, uid: str, change: Change, who: _Person) -> Ch
 
 def named_in(findings: pa.Table) -> builtins.list[Entity]:
     """Return the entities that findings are about or name."""
-    named = {
-        (each["type"] or "", each["uid"], each["name"] or "")
-        for row in findings.select(["entity", "links"]).to_pylist()
-        for each in (row["entity"], *row["links"])
-        if each["uid"]
-    }
+    about = findings.column("entity").combine_chunks()
+    links = findings.column("links").combine_chunks().flatten()
+    named: set[tuple[str, str, str]] = set()
+    for column in (about, links):
+        # By columns: a batch names few entities many times, and rows are dear to make.
+        kinds, uids, names = (column.field(each).to_pylist() for each in ("type", "uid", "name"))
+        found = set(zip(kinds, uids, names, strict=True))
+        named |= {(kind or "", uid, name or "") for kind, uid, name in found if uid}
     return [Entity(*parts) for parts in sorted(named)]
 
 
