@@ -126,7 +126,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         "  - {kind: elasticsearch, name: shipped, source: aws.cloudtrail, token: {env: TOKEN}}\n"
     )
     with start(load(folder / "tocsin.yaml", {"TOKEN": TOKEN})) as found:
-        end = time.monotonic() + 60
+        end = time.monotonic() + 180
         while not found.health().is_ready:  # until its first turn
             assert time.monotonic() < end
             time.sleep(0.02)
@@ -137,7 +137,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 def client(running: Running) -> Iterator[httpx.Client]:
     address = running.receiver_address() or ""
     headers = {"Authorization": f"Bearer {TOKEN}"}
-    with httpx.Client(base_url=address, timeout=60, trust_env=False, headers=headers) as found:
+    with httpx.Client(base_url=address, timeout=300, trust_env=False, headers=headers) as found:
         yield found
 
 

@@ -55,7 +55,7 @@ def test_a_hundred_thousand_rules_end_in_one_line_soon(tmp_path: Path):
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=300,
     )
 
     message, kibibytes = ended.stderr.splitlines()[0], int(ended.stderr.splitlines()[-1])
@@ -157,7 +157,7 @@ def test_the_command_line_survives_a_folder_of_everything_bad(tmp_path: Path):
         (tmp_path / f"bad{number:03}.yaml").write_text(text)
 
     ended = subprocess.run(
-        command("rules", "test", tmp_path), capture_output=True, text=True, check=False, timeout=120
+        command("rules", "test", tmp_path), capture_output=True, text=True, check=False, timeout=300
     )
 
     assert "Traceback" not in ended.stderr

@@ -47,11 +47,11 @@ def serving(folder: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}/{NAME}"
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(120)
 
 
 def wait_for(port: int) -> None:
-    end = time.monotonic() + 30
+    end = time.monotonic() + 180
     while True:
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()

@@ -35,7 +35,7 @@ class Cluster:
         """Return the offset that the group keeps; negative where it keeps none."""
         group = group or f"g-{self.name}"
         asking = Consumer({"bootstrap.servers": self.address, "group.id": group})
-        (place,) = asking.committed([TopicPartition(self.name, partition)], timeout=10)
+        (place,) = asking.committed([TopicPartition(self.name, partition)], timeout=60)
         asking.close()
         return place.offset
 
@@ -48,7 +48,7 @@ def serving() -> Iterator[Cluster]:
         return
     options = {"test.mock.num.brokers": 2, "bootstrap.servers": "unused", "log_level": 2}
     producer = Producer(options)
-    brokers = producer.list_topics(timeout=10).brokers.values()
+    brokers = producer.list_topics(timeout=60).brokers.values()
     yield Cluster(",".join(f"{broker.host}:{broker.port}" for broker in brokers), producer)
 
 

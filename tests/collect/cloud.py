@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import boto3
+from moto.core import DEFAULT_ACCOUNT_ID
 from moto.server import ThreadedMotoServer
+from moto.sqs.models import sqs_backends
 
 from tocsin.collect.sources.s3 import S3Settings
 
 BUCKET = "example-trail-logs"
+QUEUE = "trail-files"
 FOLDER = "AWSLogs/111122223333/CloudTrail/eu-central-1/2026/11/23/"
 
 
@@ -53,6 +56,20 @@ class Cloud:
         waiting, in_hand = (int(answer["Attributes"][name]) for name in names)
         return waiting, in_hand
 
+    def lapse(self) -> None:
+        """Let the time in hand of every message run out, as if it had passed."""
+        for message in self._messages():
+            message.visible_at = 0.0
+
+    def in_hand_until(self) -> list[float]:
+        """Return when each message may come again, in milliseconds; extending moves it on."""
+        return [message.visible_at for message in self._messages()]
+
+    def _messages(self) -> list[Any]:
+        # The stand-in runs in this process: what no call of AWS can do is done to it directly.
+        backend = sqs_backends[DEFAULT_ACCOUNT_ID]["eu-central-1"]
+        return backend.queues[QUEUE]._messages
+
     def settings(self, **more: Any) -> S3Settings:
         """Return settings that read by listing."""
         given = {
@@ -91,7 +108,7 @@ def cloud(url: str) -> Iterator[Cloud]:
     s3, sqs = boto3.client("s3", **options), boto3.client("sqs", **options)
     place = {"LocationConstraint": "eu-central-1"}
     s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration=place)
-    queue_url = sqs.create_queue(QueueName="trail-files")["QueueUrl"]
+    queue_url = sqs.create_queue(QueueName=QUEUE)["QueueUrl"]
     try:
         yield Cloud(url, s3, sqs, queue_url)
     finally:

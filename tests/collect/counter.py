@@ -72,4 +72,4 @@ def bearer(token: str = TOKEN) -> dict[str, str]:
 
 
 def client(url: str) -> httpx.Client:
-    return httpx.Client(base_url=url, timeout=20, trust_env=False)
+    return httpx.Client(base_url=url, timeout=120, trust_env=False)

@@ -87,11 +87,11 @@ def serving() -> Iterator[Storage]:
         yield storage
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(120)
 
 
 def wait_for(storage: Storage) -> None:
-    end = time.monotonic() + 30
+    end = time.monotonic() + 180
     while True:
         try:
             storage.create()

@@ -79,7 +79,7 @@ def faulty(target: str) -> Iterator[Faulty]:
         ended.set()
         with suppress(OSError), socket.create_connection(listening.getsockname(), 2):
             pass
-        thread.join(5)
+        thread.join(120)
 
 
 def carry(proxy: Faulty, client: socket.socket, target: tuple[str, int]) -> None:

@@ -32,6 +32,7 @@ class Subscription:
     Attributes:
         lease_seconds: how long a message stays in hand unless somebody says otherwise.
         fault: a status to answer every pull with.
+        patience: how many times longer than asked a message that is extended stays in hand.
     """
 
     address: str
@@ -40,6 +41,7 @@ class Subscription:
     acknowledged: list[str] = field(default_factory=list)
     extended: list[int] = field(default_factory=list)
     fault: grpc.StatusCode | None = None
+    patience: float = 1.0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def publish(self, *datas: bytes, **attributes: str) -> None:
@@ -93,7 +95,7 @@ class Subscription:
             for handle in request.ack_ids:
                 held = self.waiting.get(handle.partition("/")[0])
                 if held is not None and held.handle == handle:
-                    held.until = time.monotonic() + request.ack_deadline_seconds
+                    held.until = time.monotonic() + request.ack_deadline_seconds * self.patience
         return empty_pb2.Empty()
 
     def permissions(

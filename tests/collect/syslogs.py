@@ -20,7 +20,7 @@ def syslog(counter: Counter, **more: object) -> Iterator[Syslog]:
         yield receiver
 
 
-def eventually(holds: Callable[[], bool], seconds: float = 10.0) -> None:
+def eventually(holds: Callable[[], bool], seconds: float = 120.0) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, "it never came"

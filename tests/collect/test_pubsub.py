@@ -88,18 +88,20 @@ def test_reading_again_lets_go_of_what_was_in_hand(subscription):
 
 
 def test_messages_in_hand_are_kept_from_others_while_the_store_is_slow(subscription):
-    subscription.lease_seconds = 0.2
+    subscription.lease_seconds, subscription.patience = 0.2, 60
     subscription.publish(*records(1))
     reading = source(3, lease_seconds=1)
     batches = reading.read(None)
 
     batch = next(batches)
-    time.sleep(1.5)
+    end = time.monotonic() + 120
+    while len(subscription.extended) < 3:
+        assert time.monotonic() < end, "it was not extended"
+        time.sleep(0.02)
     others = list(source(1, lease_seconds=1).read(None))
     reading.acknowledge(batch)
 
     assert others == []
-    assert len(subscription.extended) >= 3
     assert list(batches) == []
     assert subscription.waiting == {}
 

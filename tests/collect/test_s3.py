@@ -1,5 +1,5 @@
 import json
-import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -198,19 +198,22 @@ def test_an_object_that_stays_missing_becomes_a_reject_in_the_end(cloud):
 
 def test_what_is_worked_on_stays_in_hand_for_longer_than_its_visibility(cloud):
     cloud.send(announcement(cloud.put("a.json.gz", records(1))))
-    source = S3(cloud.queue_settings(visibility_seconds=1), pause=rounds(2))
+    source = S3(cloud.queue_settings(visibility_seconds=6), pause=rounds(2))
     reading = source.read(None)
     batch = next(reading)
-    seen: list[tuple[int, int]] = []
-    slow_store = threading.Event()
+    times = {tuple(cloud.in_hand_until())}
+    seen = {cloud.waiting()}
 
-    while len(seen) < 8:
-        slow_store.wait(0.3)
-        seen.append(cloud.waiting())
+    end = time.monotonic() + 120
+    while len(times) < 3:
+        assert time.monotonic() < end, "it was not extended"
+        time.sleep(0.1)
+        times.add(tuple(cloud.in_hand_until()))
+        seen.add(cloud.waiting())
     source.acknowledge(batch)
     reading.close()
 
-    assert set(seen) == {(0, 1)}
+    assert seen == {(0, 1)}
     assert cloud.waiting() == (0, 0)
 
 

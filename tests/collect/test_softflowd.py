@@ -53,7 +53,7 @@ def test_flows_of_softflowd_are_read(version, tmp_path):
         options += ["-n", f"127.0.0.1:{receiver.port('routers')}"]
         # With a socket for its control at a longer path it waits for ever.
         options += ["-p", str(tmp_path / "pid"), "-c", "none"]
-        subprocess.run([softflowd, *options], check=True, capture_output=True, timeout=30)
+        subprocess.run([softflowd, *options], check=True, capture_output=True, timeout=120)
         eventually(lambda: len(counter.raws) == 2)
 
     flows = {row["sourceIPv4Address"]: row for row in map(json.loads, counter.raws)}

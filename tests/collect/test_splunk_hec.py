@@ -189,10 +189,10 @@ def test_an_acknowledgment_comes_only_after_the_commit(web, counter):
 
     thread = threading.Thread(target=send)
     thread.start()
-    assert counter.entered.wait(10)
+    assert counter.entered.wait(120)
     before = web.post("/services/collector/ack", json={"acks": [0]}, headers=ACK).json()
     counter.gate.set()
-    thread.join(10)
+    thread.join(120)
     after = web.post("/services/collector/ack", json={"acks": [0]}, headers=ACK).json()
 
     assert before == {"acks": {"0": False}}

@@ -57,7 +57,7 @@ class Feeder:
         """Send what is not acknowledged yet, then end."""
         self._stopping.set()
         for thread in self._threads:
-            thread.join(timeout=120)
+            thread.join(timeout=300)
             assert not thread.is_alive(), "a sender could not get rid of its records"
 
     def _push(self) -> None:

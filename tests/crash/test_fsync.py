@@ -128,14 +128,14 @@ def running(strace: str, config: Path, trace: Path, fault: str) -> Iterator[str]
         yield address
     finally:
         os.killpg(process.pid, signal.SIGKILL)
-        process.communicate(timeout=30)
+        process.communicate(timeout=120)
 
 
 def push(address: str, ledger: Ledger) -> list[str]:
     """Post some records and return their names once they are acknowledged."""
     names = ledger.make(EACH)
     place = urlsplit(address)
-    connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=60)
+    connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=300)
     try:
         headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
         body = b"".join(map(ledger.line, names))
@@ -165,7 +165,7 @@ def append(folder: Path, ledger: Ledger) -> list[str]:
 
 
 def wait_for(condition: Callable[[], bool], otherwise: str) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while not condition():
         assert time.monotonic() < deadline, otherwise
         time.sleep(0.1)

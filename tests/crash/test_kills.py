@@ -71,7 +71,7 @@ class Lives:
     def close(self) -> None:
         """End the process."""
         self._process.kill()
-        self._process.communicate(timeout=30)
+        self._process.communicate(timeout=120)
 
     def _read(self) -> str:
         assert self._process.stdout is not None
@@ -141,7 +141,7 @@ def live_and_die(
 
 def wait_until_stored(data: Path, ledger: Ledger) -> None:
     """Wait for what is not acknowledged to anybody: the lines of the followed file."""
-    deadline = time.monotonic() + 60.0
+    deadline = time.monotonic() + 180.0
     with Store.open(data) as store:
         while store.events.count("", EVERYTHING) < len(ledger.sent):
             assert time.monotonic() < deadline, "the followed file is not read to its end"

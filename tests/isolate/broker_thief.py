@@ -52,7 +52,7 @@ def dumped(process: int) -> bytes:
     tool = shutil.which("gcore")
     if tool is None:
         raise OSError("no tool")
-    subprocess.run([tool, "-o", "core", str(process)], capture_output=True, check=True, timeout=20)
+    subprocess.run([tool, "-o", "core", str(process)], capture_output=True, check=True, timeout=120)
     return b"".join(each.read_bytes() for each in Path.cwd().glob("core*"))
 
 
@@ -103,7 +103,7 @@ def main() -> None:
     with Broker("tests.isolate.broker_example", arguments, dict(os.environ)) as broker:
         broker.start()
         forget(os.environ)
-        assert broker.ask(["length"], seconds=10) == len(WORD)
+        assert broker.ask(["length"], seconds=120) == len(WORD)
         broker.environ = {}
         process = broker.process_id
         assert process is not None

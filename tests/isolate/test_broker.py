@@ -20,17 +20,17 @@ def broker():
 
 
 def test_it_answers_questions_one_after_the_other(broker):
-    assert broker.ask(["a", 1], seconds=30) == ["echo", "a", 1]
+    assert broker.ask(["a", 1], seconds=120) == ["echo", "a", 1]
     first = broker.process_id
-    assert broker.ask(["length"], seconds=30) == 4
+    assert broker.ask(["length"], seconds=120) == 4
     assert broker.process_id == first
 
 
 def test_a_child_that_ends_is_started_anew(broker):
     with pytest.raises(BrokerError, match="ended"):
-        broker.ask(["die"], seconds=30)
+        broker.ask(["die"], seconds=120)
 
-    assert broker.ask(["length"], seconds=30) == 4
+    assert broker.ask(["length"], seconds=120) == 4
 
 
 def test_a_child_that_does_not_answer_is_ended(broker):
@@ -72,7 +72,7 @@ def stolen(*arguments: str) -> list[str]:
             cwd=folder,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
             check=False,
         )
     assert done.returncode == 0, done.stderr

@@ -30,7 +30,7 @@ def test_a_frame_arrives_whole_however_it_was_cut(ends):
 
     writer = threading.Thread(target=write)
     writer.start()
-    received = channel.receive(seconds=5)
+    received = channel.receive(seconds=60)
     writer.join()
 
     assert received == content
@@ -38,7 +38,7 @@ def test_a_frame_arrives_whole_however_it_was_cut(ends):
 
 def test_a_frame_is_sent_with_its_length(ends):
     channel, child_reads, _ = ends
-    channel.send(b"abc", seconds=5)
+    channel.send(b"abc", seconds=60)
 
     assert os.read(child_reads, 99) == b"\0\0\0\3abc"
 
@@ -62,13 +62,13 @@ def test_a_child_that_is_gone_is_told(ends):
     os.close(child_reads)
 
     with pytest.raises(BrokenChannelError):
-        channel.receive(seconds=5)
+        channel.receive(seconds=60)
     with pytest.raises(BrokenChannelError):
-        channel.send(b"x", seconds=5)
+        channel.send(b"x", seconds=60)
 
 
 def test_a_frame_of_absurd_length_is_refused(ends):
     os.write(ends[2], b"\xff\xff\xff\xff")
 
     with pytest.raises(BrokenChannelError, match="too much"):
-        ends[0].receive(seconds=5)
+        ends[0].receive(seconds=60)

@@ -60,22 +60,15 @@ def announced_objects(folder: Path, cloud: Callable[[], Cloud]) -> World:
     expected = fill_bucket(opened)
     for listed in opened.s3.list_objects_v2(Bucket="example-trail-logs")["Contents"]:
         opened.send(announcement(listed["Key"]))
-    settings = opened.queue_settings(visibility_seconds=1)
+    settings = opened.queue_settings(visibility_seconds=600)
     missing = opened.settings(queue_url=opened.queue_url + "-missing")
     return World(
         lambda: S3(settings, pause=looks(4)),
         expected,
         lambda: S3(missing, pause=looks(1)),
         keeps_cursor=False,
-        lapse=lambda: wait_until(lambda: opened.waiting()[1] == 0),
+        lapse=opened.lapse,
     )
-
-
-def wait_until(holds: Callable[[], bool], seconds: float = 10.0) -> None:
-    began = time.monotonic()
-    while not holds():
-        assert time.monotonic() < began + seconds, "it never came"
-        time.sleep(0.05)
 
 
 def fill_bucket(cloud: Cloud) -> list[bytes]:

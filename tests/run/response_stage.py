@@ -197,7 +197,7 @@ def moto_url(aws: str, monkeypatch: pytest.MonkeyPatch) -> str:
         ("AWS_EC2_METADATA_DISABLED", "true"),
     ):
         monkeypatch.setenv(name, value)
-    requests.post(f"{aws}/moto-api/reset", timeout=10)
+    requests.post(f"{aws}/moto-api/reset", timeout=60)
     boto3.setup_default_session()
     return aws
 

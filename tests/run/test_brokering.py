@@ -21,7 +21,7 @@ ACCOUNT = "123456789012"
 
 @pytest.fixture
 def iam(aws):
-    requests.post(f"{aws}/moto-api/reset", timeout=10)
+    requests.post(f"{aws}/moto-api/reset", timeout=60)
     options = {"endpoint_url": aws, "region_name": "us-east-1"}
     keys = {"aws_access_key_id": "AKIAIOSFODNN7EXAMPLE", "aws_secret_access_key": "not-a-secret"}
     client = boto3.client("iam", **options, **keys)

@@ -65,7 +65,7 @@ def write(folder: Path, name: str, *records: object) -> None:
     (folder / "trail" / name).write_text("".join(json.dumps(one) + "\n" for one in records))
 
 
-def until(holds: Callable[[], bool], seconds: float = 30.0) -> None:
+def until(holds: Callable[[], bool], seconds: float = 120.0) -> None:
     """Wait until something becomes true, and say so where it does not."""
     end = time.monotonic() + seconds
     while not holds():
@@ -355,7 +355,7 @@ def test_the_demo_opens_its_first_incident_and_takes_no_feeds(tmp_path: Path):
     settings = load(None, {"TOCSIN_DATA": str(tmp_path / "demo"), "TOCSIN_WEB__PORT": "0"})
 
     with start(settings, demo=True) as running:
-        until(lambda: running.store.maintenance.figures().incidents >= 1, seconds=60)
+        until(lambda: running.store.maintenance.figures().incidents >= 1)
         address = running.receiver_address()
 
     assert (running.is_demo, address) == (True, None)

@@ -67,7 +67,7 @@ def run(shelf: Shelf, lose: set[int] | None = None) -> Feeder:
     thread = threading.Thread(target=feeder.run)
     thread.start()
     turned(queue, shelf, thread, lose or set())
-    thread.join(10)
+    thread.join(120)
     return feeder
 
 
@@ -113,6 +113,6 @@ def test_a_problem_of_the_source_is_shown_until_it_passes():
     problem = feeder.problem
     stopping.set()
     queue.close()
-    thread.join(5)
+    thread.join(120)
 
     assert problem == "the other side hung up"

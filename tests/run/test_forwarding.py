@@ -307,7 +307,7 @@ def test_killed_between_sending_and_storing_the_same_records_leave_again(tmp_pat
 def forwarding_process(folder: Path, how: str) -> int:
     arguments = [sys.executable, "-c", KILLED, str(folder / "tocsin.yaml"), how]
     done = subprocess.run(
-        arguments, env={"SIEM_TOKEN": TOKEN, "PATH": ""}, cwd=Path.cwd(), timeout=60, check=False
+        arguments, env={"SIEM_TOKEN": TOKEN, "PATH": ""}, cwd=Path.cwd(), timeout=300, check=False
     )
     return done.returncode
 

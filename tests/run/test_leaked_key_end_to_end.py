@@ -94,7 +94,7 @@ class World:
 @pytest.fixture
 def world(aws: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     monkeypatch.setenv("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
-    requests.post(f"{aws}/moto-api/reset", timeout=10)
+    requests.post(f"{aws}/moto-api/reset", timeout=60)
     iam = boto3.client(
         "iam",
         endpoint_url=aws,
@@ -152,7 +152,7 @@ def write_story(world: World) -> None:
     (world.folder / "trail" / "story.jsonl").write_text(text)
 
 
-def until(holds: Callable[[], object], what: str, seconds: float = 60.0) -> None:
+def until(holds: Callable[[], object], what: str, seconds: float = 180.0) -> None:
     end = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < end, f"it did not happen in time: {what}"

@@ -115,7 +115,7 @@ def events(running: Running) -> dict[str, int]:
     return {each.feed: each.events for each in found}
 
 
-def until_nothing_is(missing: Callable[[], dict[str, object]], seconds: float = 60.0) -> None:
+def until_nothing_is(missing: Callable[[], dict[str, object]], seconds: float = 180.0) -> None:
     end = time.monotonic() + seconds
     while found := missing():
         assert time.monotonic() < end, f"it did not come in time: {found}"

@@ -72,7 +72,7 @@ def test_what_is_pushed_is_an_event_when_it_is_answered(kind, tmp_path, monkeypa
         start(settings_with(tmp_path, feed_of(kind))) as running,
         httpx.Client(base_url=str(running.receiver_address()), trust_env=False) as web,
     ):
-        answer = web.post(case.path, content=case.frame(records), headers=headers, timeout=30)
+        answer = web.post(case.path, content=case.frame(records), headers=headers, timeout=120)
         events = stored(running.store).events
 
     assert answer.status_code == 200

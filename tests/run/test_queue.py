@@ -46,7 +46,7 @@ def test_who_puts_waits_until_there_is_room():
 
     was_waiting = not entered.wait(0.05)
     queue.take(0)
-    thread.join(5)
+    thread.join(120)
 
     assert was_waiting
     assert entered.is_set()

@@ -209,7 +209,7 @@ def test_an_unreadable_file_is_as_a_broken_one():
 
 
 def wait_for(holds, process: subprocess.Popen[bytes]) -> None:
-    until(lambda: process.poll() is not None or holds(), seconds=60)
+    until(lambda: process.poll() is not None or holds())
     assert process.poll() is None, "it has ended"
 
 
@@ -231,7 +231,7 @@ def test_a_process_takes_signals_and_wishes_and_its_settings_anew(folder: Path):
             answered = rule_work.ask_to_reload(data, 30)
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(120)
 
     assert first is not None
     assert answered is not None

@@ -31,7 +31,7 @@ class World:
         return self.now
 
     def work(self) -> None:
-        self.gate.wait(30)
+        self.gate.wait(120)
         self.ran.append("x")
         if self.problem:
             raise self.problem
@@ -52,7 +52,7 @@ def runner(store: Store, world: World, name: str = "one", cron: str = "*/5 * * *
 def tick(made: Scheduler, world: World, **length: float) -> None:
     world.now += timedelta(**length)
     made.once()
-    made.wait(30)
+    made.wait(120)
     made.once()
 
 
@@ -95,9 +95,9 @@ def test_two_runners_never_run_it_at_the_same_time(tmp_path: Path, world: World)
         with pytest.raises(UsageError, match="runs at present"):
             other.run_now("scan")
         world.gate.set()
-        one.wait(30)
+        one.wait(120)
         assert world.ran == ["x"]
-        other.wait(30)
+        other.wait(120)
 
 
 def test_a_runner_that_died_holds_up_the_next_for_one_lease(store: Store, world: World):

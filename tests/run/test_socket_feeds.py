@@ -52,7 +52,7 @@ def settings(tmp_path: Path) -> Settings:
     return load(tmp_path / "tocsin.yaml", {})
 
 
-def until(holds: Callable[[], bool], seconds: float = 20.0) -> None:
+def until(holds: Callable[[], bool], seconds: float = 120.0) -> None:
     end = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < end, "it did not happen in time"

@@ -226,7 +226,7 @@ def test_the_next_turn_sees_what_another_process_adds(tools: Tools, store: Store
     first, second = records("eve", "mallory")
     turned(tools, store, batch(first))
 
-    subprocess.run([sys.executable, "-c", ADDING, str(store.folder)], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", ADDING, str(store.folder)], check=True, timeout=300)
     report = turned(tools, store, batch(second, first=1))
 
     assert (report.findings, report.hidden) == (0, 1)

@@ -55,7 +55,7 @@ async def ship_all(shippers: list[Shipper], address: str, pid: int | None) -> No
     """Let all ship; then kill the process under load, or let them come to an end."""
     over = asyncio.Event()
     wanted = [shipper.ledger.records + EACH for shipper in shippers]
-    async with httpx.AsyncClient(base_url=address, timeout=60, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=address, timeout=300, trust_env=False) as client:
         shipping = [asyncio.create_task(shipper.ship(client, over)) for shipper in shippers]
         while any(each.ledger.records < many for each, many in zip(shippers, wanted, strict=True)):
             assert not all(task.done() for task in shipping), "nobody takes what is shipped"
@@ -73,7 +73,7 @@ def live(folder: Path, shippers: list[Shipper], *, is_killed: bool) -> None:
         asyncio.run(ship_all(shippers, address, process.pid if is_killed else None))
     finally:
         process.terminate()
-        code = process.wait(60)
+        code = process.wait(180)
     assert code == (-signal.SIGKILL if is_killed else 0)
 
 
