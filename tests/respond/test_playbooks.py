@@ -1,5 +1,6 @@
 """A playbook file says one thing, or its mistake names the line and the remedy."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -192,3 +193,35 @@ def test_records_of_examples_may_look_like_templates():
     text = SHORT + f"examples: [{{name: n, findings: [{record}], requests: []}}]\n"
 
     assert len(parse_playbook(text, "p.yaml", SomeActions()).examples) == 1
+
+
+@pytest.mark.parametrize(
+    ("step", "message"),
+    [
+        ("{tell: pager}", "'pager' is not possible"),
+        ("{tell: tags}", "`tell: tags` takes 'tags' under 'with': a list of texts"),
+        ("{tell: comment, with: {text: [a, b]}}", "takes 'text' under 'with': one text"),
+        ("{tell: tasks, with: {task: [a]}}", "'task' is not known here"),
+        ("{tell: ticket, expiry: 1h}", "'expiry' is not known here"),
+        ("{tell: ticket}, {tell: ticket}", "this step stands here twice"),
+    ],
+)
+def test_a_mistake_in_what_is_told_names_its_line(step, message):
+    text = SHORT.replace("{action: aws_deny_user}", step)
+
+    with pytest.raises(PlaybookError, match=re.escape(message)) as caught:
+        parse_playbook(text, "p.yaml", SomeActions())
+
+    assert caught.value.location.line == 5
+
+
+def test_a_playbook_may_only_tell():
+    text = SHORT.replace("{action: aws_deny_user}", "{tell: ticket}, {tell: tags, with: {tags: x}}")
+
+    playbook = parse_playbook(text, "p.yaml", SomeActions())
+
+    assert playbook.steps == ()
+    assert [(each.number, each.kind, each.words) for each in playbook.tells] == [
+        (0, "ticket", ()),
+        (1, "tags", ("x",)),
+    ]

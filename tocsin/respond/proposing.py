@@ -5,7 +5,7 @@ and target give the same request with the same identifier, so that a replay prop
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 
@@ -15,6 +15,7 @@ from tocsin.ocsf.identifiers import derive
 from tocsin.respond import requests
 from tocsin.respond.guardrails import Ledger, Limits, is_own
 from tocsin.respond.playbooks import Playbook, Step
+from tocsin.respond.playbooks.tell import TellKind
 from tocsin.respond.playbooks.trigger import (
     asks_for_event,
     scene,
@@ -58,11 +59,31 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
+class Telling:
+    """What a playbook says about an incident, once.
+
+    Attributes:
+        uid: of playbook, incident and step: a replay says nothing twice.
+        words: see `playbooks.TellStep`.
+        mode: of the playbook; while it observes, this is written down and no more.
+    """
+
+    uid: str
+    playbook_uid: str
+    incident_uid: str
+    step: int
+    kind: TellKind
+    words: tuple[str, ...]
+    mode: Mode
+
+
+@dataclass(frozen=True, slots=True)
 class Proposed:
     """What playbooks ask for, riskiest incident first, and the playbooks that went too far."""
 
     requests: tuple[ActionRequest, ...] = ()
     stops: tuple[Stop, ...] = ()
+    tellings: tuple[Telling, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +95,16 @@ class Surroundings:
         inventory: what things were.
         limits: over all playbooks.
         stopped: uids of playbooks that went too far and that nobody has let go on.
+        told: uids of what was told before of these incidents.
+        lately: of how many incidents each playbook told in the last ten minutes.
     """
 
     labels: Labels
     inventory: Inventory
     limits: Limits
     stopped: frozenset[str] = frozenset()
+    told: frozenset[str] = frozenset()
+    lately: Mapping[str, int] = field(default_factory=dict)
 
 
 def propose(
@@ -106,16 +131,20 @@ def propose(
     views = [view for view in map(partial(_viewed, surroundings=surroundings), ordered) if view]
     made: list[ActionRequest] = []
     stops: list[Stop] = []
+    tellings: list[Telling] = []
     for playbook in sorted(playbooks, key=lambda one: one.uid):
         if playbook.uid in surroundings.stopped:
             continue
         wanted = _wanted(playbook, views, surroundings, ledger, now)
-        stop = _admit(playbook, wanted, ledger, made)
+        told = _tellings(playbook, views, surroundings)
+        stop = _floods(playbook, told, surroundings) or _admit(playbook, wanted, ledger, made)
         if stop is not None:
             stops.append(stop)
+        else:
+            tellings.extend(told)
     place = {case.incident.uid: number for number, case in enumerate(ordered)}
     made.sort(key=lambda one: (place[one.incident_uid], one.playbook_uid, one.step))
-    return Proposed(tuple(made), tuple(stops))
+    return Proposed(tuple(made), tuple(stops), tuple(tellings))
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +195,44 @@ def _wanted(
                 seen.add(elsewhere)
                 wanted.append(request)
     return wanted
+
+
+def _tellings(
+    playbook: Playbook, views: Sequence[_View], surroundings: Surroundings
+) -> list[Telling]:
+    """Return what the playbook says about incidents that it has not said before."""
+    found: list[Telling] = []
+    for view in views if playbook.tells else ():
+        if not _fits(playbook, view):
+            continue
+        run = requests.run_uid(playbook.uid, view.incident.uid)
+        said = "observed" if playbook.mode == "observe" else "told"
+        for each in playbook.tells:
+            uid = derive("req", run, "tell", str(each.number), each.kind, said)
+            about = (playbook.uid, view.incident.uid, each.number, each.kind, each.words)
+            if uid not in surroundings.told:
+                found.append(Telling(uid, *about, playbook.mode))
+    return found
+
+
+def _floods(
+    playbook: Playbook, tellings: Sequence[Telling], surroundings: Surroundings
+) -> Stop | None:
+    incidents = dict.fromkeys(one.incident_uid for one in tellings)
+    total = len(incidents) + surroundings.lately.get(playbook.uid, 0)
+    most = playbook.caps.per_ten_minutes
+    if not incidents or total <= most:
+        return None
+    reason = f"{total} incidents to be told in ten minutes, {most} are its limit"
+    return Stop(playbook.uid, playbook.title, reason, next(iter(incidents)), playbook.mode)
+
+
+def _fits(playbook: Playbook, view: _View) -> bool:
+    """Say whether the trigger fits any finding, also one whose events are not at hand."""
+    test = test_of(playbook.trigger)
+    if asks_for_event(playbook.trigger):
+        return bool(_fitting(playbook, view))
+    return any(test(scene(view.shown, finding, {})) for _, finding, _ in view.findings)
 
 
 def _fitting(playbook: Playbook, view: _View) -> list[tuple[Testimony, Mapping[str, object]]]:

@@ -97,6 +97,10 @@ class ExampleRunner:
         proposed = propose([replace(playbook, mode="propose")], cases, around, (), _MOMENT)
         if proposed.stops:
             return f"it would be stopped: {proposed.stops[0].reason}"
+        said = tuple(each.kind for each in proposed.tellings)
+        if said != example.tells:
+            told = ", ".join(said) or "nothing"
+            return f"it tells {told}, and not {', '.join(example.tells) or 'nothing'}"
         given = sorted(
             (one.action, one.target.uid, one.target.name, one.state == "proposed", one.reason)
             for one in proposed.requests

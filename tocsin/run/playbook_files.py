@@ -73,13 +73,47 @@ def load_playbooks(settings: "Settings | None" = None) -> LoadedPlaybooks:
     if wanted is None or wanted.with_builtin:
         folders.append(content.playbook_folder())
     found, problems = read_folders(folders)
-    if wanted is None:
+    if settings is None or wanted is None:
         return LoadedPlaybooks(found, (), problems)
     modes = {choice.id: choice.mode for choice in wanted.choices}
     unknown = sorted(modes.keys() - {each.uid for each in found})
     problems += tuple(_unknown(uid, found) for uid in unknown)
     off = tuple(each for each in found if modes.get(each.uid) == "off")
-    return LoadedPlaybooks(tuple(_in_modes(found, modes)), off, problems)
+    kept = tuple(_in_modes(found, modes))
+    problems += tuple(_unnamed(kept, settings))
+    return LoadedPlaybooks(tuple(_bound(each, settings) for each in kept), off, problems)
+
+
+def _names(settings: "Settings") -> Mapping[str, tuple[str, ...]]:
+    """Return what tickets and messages may name."""
+    from tocsin.run.notifying import routes_of
+
+    routes = tuple(route.name for route in routes_of(settings))
+    return {"ticket": tuple(each.name for each in settings.tickets), "message": routes}
+
+
+def _bound(playbook: Playbook, settings: "Settings") -> Playbook:
+    """Return the playbook whose tickets and messages go to what the settings have."""
+    if not playbook.tells:
+        return playbook
+    names = _names(settings)
+    tells = tuple(
+        replace(each, words=each.words or names[each.kind]) if each.kind in names else each
+        for each in playbook.tells
+    )
+    return replace(playbook, tells=tells)
+
+
+def _unnamed(playbooks: Iterable[Playbook], settings: "Settings") -> Iterator[Problem]:
+    """Yield a problem for each system or route that a playbook names and the settings lack."""
+    for playbook in playbooks:
+        for each in playbook.tells:
+            known = _names(settings).get(each.kind)
+            for word in each.words if known is not None else ():
+                if word not in (known or ()):
+                    what = "system of `tickets`" if each.kind == "ticket" else "route"
+                    message = f"the settings have no {what} {word!r}: nothing is told there"
+                    yield Problem(Location(playbook.location, 1), message)
 
 
 def _in_modes(

@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -146,8 +146,11 @@ class Asking:
         else:
             cases = cases_of(changed, findings, events, self.rules)
         longest = max((each.cooldown for each in self.playbooks), default=_HOUR)
+        uids = [each.uid for each in changed]
         around = Surroundings(self.labels, desk, self.limits, desk.stopped())
-        history = desk.history([each.uid for each in changed], now, max(longest, _HOUR))
+        if any(each.tells for each in self.playbooks):
+            around = replace(around, told=desk.told(uids), lately=desk.lately(now))
+        history = desk.history(uids, now, max(longest, _HOUR))
         return propose(self.playbooks, cases, around, history, now)
 
     def _grown(

@@ -30,6 +30,7 @@ class Rehearsed:
     Attributes:
         actions: requests on targets that are certain.
         uncertain: requests that would have been written down and no more.
+        told: tickets, messages and marks, each thing once for an incident.
         incidents: how many incidents it would have acted in.
         closed: how many of these have a verdict by now.
         false: how many of those should have been left alone.
@@ -42,6 +43,7 @@ class Rehearsed:
     mode: str
     actions: int = 0
     uncertain: int = 0
+    told: int = 0
     incidents: int = 0
     closed: int = 0
     false: int = 0
@@ -53,6 +55,7 @@ class Rehearsed:
 class _Sum:
     requests: list[ActionRequest] = field(default_factory=list)
     stops: int = 0
+    told: dict[str, str] = field(default_factory=dict)
 
 
 def rehearse(
@@ -80,6 +83,8 @@ def rehearse(
             past.extend(proposed.requests)
             for one in proposed.requests:
                 sums[one.playbook_uid].requests.append(one)
+            for each in proposed.tellings:
+                sums[each.playbook_uid].told[each.uid] = each.incident_uid
             for stop in proposed.stops:
                 sums[stop.playbook_uid].stops += 1
     known = {incident.uid: incident for incident in incidents}
@@ -90,24 +95,23 @@ def ledger(settings: Settings, store: Store, since: datetime) -> tuple[Rehearsed
     """Return what each playbook has asked for since then, as it is stored, in order of its id."""
     loaded = load_playbooks(settings)
     sums = {each.uid: _Sum() for each in loaded.playbooks}
-    known: dict[str, Incident] = {}
+    gone = _Sum()
     for one in store.playbooks.asked(since):
-        if one.playbook_uid not in sums:
-            continue
-        sums[one.playbook_uid].requests.append(one)
-        if one.incident_uid not in known:
-            incident = store.incidents.get(one.incident_uid, EVERYTHING)
-            if incident is not None:
-                known[one.incident_uid] = incident
+        sums.get(one.playbook_uid, gone).requests.append(one)
+    for said in store.playbooks.told(since):
+        sums.get(said.playbook_uid, gone).told[said.uid] = said.incident_uid
     for stop in store.playbooks.stops():
-        if stop.playbook_uid in sums:
-            sums[stop.playbook_uid].stops += 1
+        sums.get(stop.playbook_uid, gone).stops += 1
+    uids = sorted({uid for each in sums.values() for uid in _incident_uids(each)})
+    found = ((uid, store.incidents.get(uid, EVERYTHING)) for uid in uids)
+    known = {uid: incident for uid, incident in found if incident is not None}
     return tuple(_told(sums[each.uid], each, known) for each in loaded.playbooks)
 
 
 def _told(total: _Sum, playbook: Playbook, known: dict[str, Incident]) -> Rehearsed:
     certain = [one for one in total.requests if one.state != "refused"]
-    mine = [known[uid] for uid in sorted({one.incident_uid for one in certain}) if uid in known]
+    about = _incident_uids(total)
+    mine = [known[uid] for uid in sorted(about) if uid in known]
     names = dict.fromkeys(f"{one.target.type} {one.target.name}" for one in certain)
     return Rehearsed(
         playbook_uid=playbook.uid,
@@ -115,12 +119,18 @@ def _told(total: _Sum, playbook: Playbook, known: dict[str, Incident]) -> Rehear
         mode=playbook.mode,
         actions=len(certain),
         uncertain=len(total.requests) - len(certain),
-        incidents=len({one.incident_uid for one in certain}),
+        told=len(total.told),
+        incidents=len(about),
         closed=sum(each.verdict is not None for each in mine),
         false=sum(each.verdict in FALSE_VERDICTS for each in mine),
         stops=total.stops,
         targets=tuple(names)[:_KEPT_TARGETS],
     )
+
+
+def _incident_uids(total: _Sum) -> set[str]:
+    certain = {one.incident_uid for one in total.requests if one.state != "refused"}
+    return certain | set(total.told.values())
 
 
 def _incidents(store: Store, scope: Scope, since: datetime) -> Iterator[Incident]:

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from tocsin.errors import StoreError, UsageError
 from tocsin.incidents import Change, Incident, transition
-from tocsin.ocsf import Entity, Scope
+from tocsin.ocsf import EVERYTHING, Entity, Scope
 from tocsin.store import audit, cursors, documents, incident_timeline, outbox
 from tocsin.store.database import Database, add_new
 from tocsin.store.findings import visible as visible_findings
@@ -187,6 +187,22 @@ def _change(connection: Connection, uid: str, change: Change, who: _Person) -> I
     outbox.note(connection, [before], [changed])
     audit.record(connection, who.name, CHANGED, uid, _wish(change), now=who.now)
     return changed
+
+
+def change_within(
+    connection: Connection, uid: str, change: Change, actor: str, now: datetime
+) -> Incident:
+    """Apply a change with its audit row inside of a transaction that is open.
+
+    Raises:
+        UsageError: the change is empty or against the life cycle; nothing is written.
+    """
+    return _change(connection, uid, change, _Person(actor, now, EVERYTHING))
+
+
+def whole(connection: Connection, uid: str) -> Incident | None:
+    """Return an incident as the transaction sees it, or what it was merged into."""
+    return _get(connection, uid, EVERYTHING)
 
 
 def _wish(change: Change) -> dict[str, object]:

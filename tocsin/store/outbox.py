@@ -30,6 +30,7 @@ from tocsin.respond.notifying import (
     incident_text,
     noticed,
     occasion_of,
+    told_by_name,
 )
 from tocsin.store import audit, documents
 from tocsin.store.database import Database, add_new, raw
@@ -239,6 +240,12 @@ def note(connection: Connection, before: Iterable[Incident], after: Iterable[Inc
         if one is not None
     ]
     add_new(connection, "occasions", rows)
+
+
+def tell(connection: Connection, route: str, incident: Incident, uid: str, now: datetime) -> None:
+    """Have a route tell of an incident that it did not choose itself; once for each `uid`."""
+    notice = told_by_name(route, incident, uid, now)
+    add_new(connection, "notices", [_notice_row(notice)])
 
 
 def _occasions(connection: Connection) -> builtins.list[Occasion]:

@@ -21,7 +21,7 @@ from tocsin.ocsf.identifiers import derive
 from tocsin.respond import ActionRequest
 from tocsin.respond.ports import KnownResource
 from tocsin.respond.proposing import Proposed
-from tocsin.store import audit, request_rows
+from tocsin.store import audit, request_rows, tellings
 from tocsin.store import findings as stored_findings
 from tocsin.store.database import Database
 from tocsin.store.proposal_tables import PLAYBOOK_STOPS
@@ -85,6 +85,14 @@ class Desk:
             mine = request_rows.kept_where(self._connection, columns.incident_uid.in_(chosen))
             known.update((kept.request.uid, kept.request) for kept in mine)
         return tuple(known.values())
+
+    def told(self, incident_uids: Sequence[str]) -> frozenset[str]:
+        """Return the uids of what playbooks told of these incidents."""
+        return tellings.known(self._connection, incident_uids)
+
+    def lately(self, now: datetime) -> Mapping[str, int]:
+        """Return of how many incidents each playbook told in the last ten minutes."""
+        return tellings.lately(self._connection, now)
 
     def findings(self, uids: Sequence[str]) -> list[dict[str, Any]]:
         """Return findings of this and of earlier turns, their newest event last."""
@@ -206,10 +214,16 @@ class Playbooks:
             found = request_rows.kept_where(connection, wanted)
             return tuple(kept.request for kept in found)
 
+    def told(self, since: datetime) -> tuple[tellings.KeptTelling, ...]:
+        """Return what playbooks told since then, or would have while they only observed."""
+        with self._database.read() as connection:
+            return tellings.since(connection, since)
+
 
 def record(connection: Connection, proposed: Proposed, now: datetime) -> None:
     """Store what was proposed, in the transaction of its turn."""
     request_rows.add(connection, proposed.requests, now)
+    tellings.record(connection, proposed.tellings, now)
     for stop in proposed.stops:
         if stop.mode == "observe":
             # Nothing was going to be done: the ledger ends here, and nobody is alarmed.

@@ -285,6 +285,13 @@ class Tickets:
             _set(connection, ticket.system, ticket.incident_uid, values)
 
 
+def want(connection: Connection, system: str, incident_uid: str, now: datetime) -> None:
+    """Have a system keep a ticket of an incident that it did not choose itself."""
+    known = _find(connection, system, incident_uid)
+    if known is None:
+        _add(connection, system, incident_uid, now)
+
+
 def _work(
     connection: Connection, ticket: KeptTicket, comment_every: timedelta, now: datetime
 ) -> TicketWork | None:

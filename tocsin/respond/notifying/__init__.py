@@ -16,6 +16,7 @@ from tocsin.respond.notifying.routes import (
     lane_of,
     noticed,
     takes,
+    told_by_name,
 )
 from tocsin.respond.notifying.texts import FIELDS, Text, digest_text, incident_text, inert
 
@@ -41,4 +42,5 @@ __all__ = [
     "occasion_of",
     "pause",
     "takes",
+    "told_by_name",
 ]

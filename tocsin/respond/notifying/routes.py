@@ -142,6 +142,27 @@ def noticed(
         )
 
 
+def told_by_name(route: str, incident: Incident, uid: str, now: datetime) -> Notice:
+    """Return what a route tells of an incident because somebody named the route: it is urgent.
+
+    Args:
+        route: its name.
+        incident: as it is now.
+        uid: of the wish.
+        now: UTC.
+    """
+    return Notice(
+        uid=identifiers.derive("msg", uid, route),
+        route=route,
+        lane="urgent",
+        incident_uid=incident.uid,
+        stage="opened",
+        severity_id=incident.severity_id,
+        subject=_subject(incident),
+        time=now,
+    )
+
+
 def lane_of(route: Route, severity_id: int, stage: Stage) -> Lane:
     """Return the lane of a notice; that something is over is never urgent."""
     return "urgent" if severity_id >= route.urgent_id and stage != "closed" else "normal"

@@ -9,6 +9,7 @@ from typing import Protocol
 from tocsin.conditions import Condition
 from tocsin.ocsf.yaml_text import YamlValue
 from tocsin.respond.actions import ActionFacts
+from tocsin.respond.playbooks.tell import TellKind, TellStep
 from tocsin.respond.requests import Mode, OnFailure
 
 ENTITY = "finding.entity"
@@ -99,12 +100,14 @@ class Example:
     Attributes:
         findings: as written; `run` makes findings of them by the rules that they name.
         requests: in any order; empty for a near miss.
+        tells: kinds of what is told, in order.
     """
 
     name: str
     findings: tuple[Mapping[str, YamlValue], ...]
     requests: tuple[Expected, ...]
     line: int
+    tells: tuple[TellKind, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +133,7 @@ class Playbook:
         trigger: over `incident.…`, `finding.…` and `ocsf.…`: some finding of an incident that is
             open, with some event of it, fits.
         steps: in order; one applies where there is a target for it.
+        tells: said once for each incident that the trigger fits.
         mode: `observe` unless somebody says otherwise.
         approvals: the least number of persons who must agree where anybody must.
         cooldown: how long a target is left alone after a request of this playbook.
@@ -140,7 +144,8 @@ class Playbook:
     title: str
     description: str
     trigger: Condition
-    steps: tuple[Step, ...]
+    steps: tuple[Step, ...] = ()
+    tells: tuple[TellStep, ...] = ()
     mode: Mode = "observe"
     approvals: int = 1
     cooldown: timedelta = timedelta(hours=1)

@@ -25,6 +25,7 @@ from tocsin.respond.playbooks.playbook import (
     Step,
     TargetChoice,
 )
+from tocsin.respond.playbooks.tell import KINDS, TellStep, tell_step
 from tocsin.respond.requests import Mode, OnFailure
 
 _KEYS = (
@@ -57,12 +58,14 @@ def parse_playbook(text: str, file: str, catalog: Catalog) -> Playbook:
         raise written.error("'id' is small letters, digits and -, such as leaked-key", ("id",))
     limits: Path = ("limits",)
     caps = written.mapping(found.get("limits", {}), limits, ("per_ten_minutes", "per_incident"))
+    steps, tells = _steps(written, found, catalog)
     return Playbook(
         uid=uid,
         title=written.text(found, "title", ()),
         description=written.text(found, "description", ()),
         trigger=_trigger(written, found.get("trigger"), text),
-        steps=_steps(written, found, catalog),
+        steps=steps,
+        tells=tells,
         mode=written.word(found.get("mode", "observe"), ("mode",), _MODES),
         approvals=written.number(found.get("approval", 1), ("approval",), 2),
         cooldown=written.duration(found.get("cooldown", "1h"), ("cooldown",)),
@@ -110,23 +113,32 @@ def _block(text: str, line: int, value: YamlValue) -> tuple[str, int]:
     return "\n".join(each[depth:] if each.strip() else "" for each in block) + "\n", line
 
 
-def _steps(written: Written, found: Mapping[str, YamlValue], catalog: Catalog) -> tuple[Step, ...]:
+def _steps(
+    written: Written, found: Mapping[str, YamlValue], catalog: Catalog
+) -> tuple[tuple[Step, ...], tuple[TellStep, ...]]:
     lasts = _expiry(written, found.get("expiry"), ("expiry",))
     value = found.get("steps")
     if not isinstance(value, list) or not value:
         raise written.error("'steps' must be a list with at least one step", ("steps",))
     steps: list[Step] = []
+    tells: list[TellStep] = []
     known: dict[tuple[object, ...], int] = {}
+    same: tuple[object, ...]
     for number, element in enumerate(value):
-        step = _step(written, element, number, catalog, lasts)
-        same = (step.action, step.arguments, step.target)
+        if isinstance(element, dict) and "tell" in element:
+            tell = tell_step(written, element, ("steps", number))
+            tells.append(tell)
+            same = (tell.kind, tell.words)
+        else:
+            step = _step(written, element, number, catalog, lasts)
+            steps.append(step)
+            same = (step.action, step.arguments, step.target)
         if same in known:
             first = written.line(("steps", known[same]))
             message = f"this step stands here twice, first in line {first}; take one of them out"
             raise written.error(message, ("steps", number))
         known[same] = number
-        steps.append(step)
-    return tuple(steps)
+    return tuple(steps), tuple(tells)
 
 
 def _step(
@@ -236,7 +248,7 @@ def _examples(written: Written, value: YamlValue) -> tuple[Example, ...]:
     found = []
     for number, element in enumerate(written.rows(value, place)):
         path = (*place, number)
-        example = written.mapping(element, path, ("name", "findings", "requests"))
+        example = written.mapping(element, path, ("name", "findings", "requests", "tells"))
         findings = written.rows(example.get("findings"), (*path, "findings"))
         requests = written.rows(example.get("requests"), (*path, "requests"))
         if not findings or not all(isinstance(each, dict) for each in findings):
@@ -251,6 +263,12 @@ def _examples(written: Written, value: YamlValue) -> tuple[Example, ...]:
                     for at, each in enumerate(requests)
                 ),
                 line=written.line(path),
+                tells=tuple(
+                    written.word(each, (*path, "tells", at), KINDS)
+                    for at, each in enumerate(
+                        written.rows(example.get("tells", []), (*path, "tells"))
+                    )
+                ),
             )
         )
     return tuple(found)

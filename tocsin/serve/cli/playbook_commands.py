@@ -27,7 +27,7 @@ app = typer.Typer(help="What is done about incidents.", no_args_is_help=True)
 
 EXIT_FAILED = 3
 _COLUMNS = (
-    *("playbook", "mode", "would_act", "uncertain", "incidents", "closed", "false"),
+    *("playbook", "mode", "would_act", "uncertain", "told", "incidents", "closed", "false"),
     *("stops", "targets"),
 )
 
@@ -146,6 +146,7 @@ def _print(found: "Iterable[rehearsing.Rehearsed]", output: Output) -> None:
             "mode": one.mode,
             "would_act": one.actions,
             "uncertain": one.uncertain,
+            "told": one.told,
             "incidents": one.incidents,
             "closed": one.closed,
             "false": f"{one.false} of {one.closed}" if one.closed else "",
