@@ -24,6 +24,7 @@ from tocsin.run.pipeline import prepare, turn
 from tocsin.run.tools import Tools
 from tocsin.settings import Settings, load
 from tocsin.store import Store
+from tocsin.store.answers import Asking
 
 FILE = """\
 data: data
@@ -109,7 +110,7 @@ def test_a_poisoned_receiver_is_parked_and_others_flow(
     assert len(good.seen) == 2
 
     bad.status = 200
-    store.outbox.retry("local:bob", clock())
+    store.leaving.retry_messages(Asking("local:bob", clock()))
     clock.now += timedelta(minutes=5)
     act(loop)
     assert len(store.outbox.list("sent")) == 4
@@ -155,6 +156,7 @@ from pathlib import Path
 from tocsin.run.notifying import notifying
 from tocsin.settings import load
 from tocsin.store import Store
+from tocsin.store.answers import Asking
 
 now = datetime.fromisoformat(sys.argv[2])
 settings = load(Path(sys.argv[1]), os.environ)

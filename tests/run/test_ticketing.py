@@ -21,6 +21,7 @@ from tocsin.run.ticketing import TicketLoop, ticketing
 from tocsin.run.tools import Tools
 from tocsin.settings import Settings, load
 from tocsin.store import Store
+from tocsin.store.answers import Asking
 
 SECRETS = {"TOKEN": "hunter2"}
 
@@ -354,7 +355,7 @@ def test_what_is_refused_for_good_is_parked_and_can_be_tried_again(
 
     assert store.tickets.list()[0].state == "parked"
     assert any("wait for a person: 127.0.0.1 answers with status 400" in p for p in loop.problems())
-    assert store.tickets.retry("local:ada", clock.now) == 1
+    assert store.leaving.retry_tickets(Asking("local:ada", clock.now)) == 1
     act(loop)
     assert len(jira.tickets) == 1
 

@@ -12,6 +12,7 @@ from tocsin.incidents import Change
 from tocsin.ocsf import EVERYTHING
 from tocsin.respond.notifying import TRIES, Route
 from tocsin.store import IncidentFilter, Store
+from tocsin.store.answers import Asking
 from tocsin.store.outbox import STALE, Outgoing
 
 ALL = Route("all", ("chat",))
@@ -206,8 +207,8 @@ def test_a_parked_message_waits_for_a_person(store):
 
     assert store.outbox.lease("chat", later(days=1), MINUTE) is None
     assert [each.problem for each in store.outbox.list("parked")] == ["status 400"]
-    assert store.outbox.retry("bob", NOON, "mail") == 0
-    assert store.outbox.retry("bob", NOON, "chat") == 1
+    assert store.leaving.retry_messages(Asking("bob", NOON), "mail") == 0
+    assert store.leaving.retry_messages(Asking("bob", NOON), "chat") == 1
     again = store.outbox.lease("chat", later(days=1), MINUTE)
     assert again is not None
     assert (again.uid, again.attempts) == (leased.uid, 1)

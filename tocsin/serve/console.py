@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from tocsin import __version__
-from tocsin.run import Running, figures, suppressing
+from tocsin.run import Running, figures, integrations, suppressing
 from tocsin.serve.web import Console, View
 
 _DEMO_BANNER = "Demo: an attack story of our own, played into a data folder of its own."
@@ -39,4 +39,5 @@ def console_for(running: Running) -> Console:
         foretell=lambda suppression, scope: suppressing.foretell(
             suppression, running.tools.rules, running.store, scope, datetime.now(UTC)
         ),
+        integrations=integrations.Integrations(running.settings, running.store),
     )

@@ -13,6 +13,7 @@ from tocsin.store.incident_decisions import Decider, Decision
 from tocsin.store.incident_timeline import Moment
 from tocsin.store.incidents import Changed
 from tocsin.store.indicators import FeedState, Search
+from tocsin.store.leaving import Asking, WhichMessages, WhichTickets
 from tocsin.store.once import Once
 from tocsin.store.outbox import Outgoing
 from tocsin.store.proposals import Desk, KeptStop
@@ -32,6 +33,7 @@ from tocsin.store.tickets import KeptTicket, TicketWork
 from tocsin.store.tuning import EntityNoise, RuleNoise
 
 __all__ = [
+    "Asking",
     "Attaching",
     "AuditRow",
     "AuditState",
@@ -73,6 +75,8 @@ __all__ = [
     "TicketWork",
     "User",
     "Volume",
+    "WhichMessages",
+    "WhichTickets",
     "read_checkpoints",
     "same_names",
 ]

@@ -32,7 +32,7 @@ from tocsin.respond.notifying import (
     occasion_of,
     told_by_name,
 )
-from tocsin.store import audit, documents
+from tocsin.store import documents
 from tocsin.store.database import Database, add_new, raw
 from tocsin.store.moments import to_microseconds
 from tocsin.store.notice_tables import ALLOWANCES, NOTICES, OCCASIONS, OUTBOX
@@ -171,18 +171,6 @@ class Outbox:
         values: dict[str, object] = {"problem": problem}
         values |= {"state": "parked"} if due is None else {"due_time": due}
         self._set(message, values)
-
-    def retry(self, actor: str, now: datetime, target: str | None = None) -> int:
-        """Let parked messages be tried again, from the first try; return how many."""
-        query = update(OUTBOX).where(OUTBOX.c.state == "parked")
-        if target is not None:
-            query = query.where(OUTBOX.c.target == target)
-        values = {"state": "waiting", "attempts": 0, "due_time": now}
-        with self._database.write() as connection:
-            count = connection.execute(query.values(values)).rowcount
-            details: dict[str, object] = {"messages": count}
-            audit.record(connection, actor, "notify.retry", target or "", details, now=now)
-        return count
 
     def list(self, state: str | None = None, *, limit: int = 50) -> tuple[Outgoing, ...]:
         """Return messages, the newest first.

@@ -18,6 +18,7 @@ from tocsin.store.incident_decisions import Decisions
 from tocsin.store.incidents import Incidents
 from tocsin.store.indicators import Indicators
 from tocsin.store.lake import Lake
+from tocsin.store.leaving import Leaving
 from tocsin.store.maintenance import Maintenance
 from tocsin.store.outbox import Outbox
 from tocsin.store.proposals import Playbooks
@@ -58,6 +59,7 @@ class Store:
         forwarding: what leaves to other systems, and how far each has come.
         outbox: what is told to people, and how far it has come.
         tickets: of incidents in other systems, and what comes next for each.
+        leaving: messages and tickets page by page, and what is tried again.
         suppressions: reasons not to alert, and what they hid.
         tuning: figures for those who tune rules.
         playbooks: those that were stopped, and what all of them asked for.
@@ -93,6 +95,7 @@ class Store:
         self.forwarding = Forwarding(database, lake)
         self.outbox = Outbox(database)
         self.tickets = Tickets(database)
+        self.leaving = Leaving(database)
         self.requests = Requests(database)
         self.playbooks = Playbooks(database)
         self.request_work = RequestWork(database)

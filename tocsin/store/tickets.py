@@ -163,7 +163,7 @@ class Tickets:
                 row = connection.execute(due).first()
                 if row is None:
                     return None
-                work = _work(connection, _kept(row), comment_every, now)
+                work = _work(connection, kept(row), comment_every, now)
                 if work is not None:
                     _begin(connection, work, now, length)
                     return work
@@ -213,7 +213,7 @@ class Tickets:
         """Return the tickets of an incident that are known to be there."""
         query = select(TICKETS).where(TICKETS.c.incident_uid == incident_uid, TICKETS.c.uid != "")
         with self._database.read() as connection:
-            return tuple(_kept(row) for row in connection.execute(query))
+            return tuple(kept(row) for row in connection.execute(query))
 
     def list(self, system: str | None = None, *, limit: int = 100) -> tuple[KeptTicket, ...]:
         """Return tickets, those that were told something last first."""
@@ -221,7 +221,7 @@ class Tickets:
         if system is not None:
             query = query.where(TICKETS.c.system == system)
         with self._database.read() as connection:
-            return tuple(_kept(row) for row in connection.execute(query.limit(limit)))
+            return tuple(kept(row) for row in connection.execute(query.limit(limit)))
 
     def counts(self) -> Mapping[tuple[str, str], int]:
         """Return how many tickets each system has in each state that occurs."""
@@ -237,17 +237,6 @@ class Tickets:
         with self._database.read() as connection:
             return tuple(connection.execute(query.distinct().limit(3)).scalars())
 
-    def retry(self, actor: str, now: datetime, system: str | None = None) -> int:
-        """Let parked tickets be tried again; return how many."""
-        query = update(TICKETS).where(TICKETS.c.state == "parked")
-        if system is not None:
-            query = query.where(TICKETS.c.system == system)
-        with self._database.write() as connection:
-            count = connection.execute(query.values(_anew(now))).rowcount
-            details: dict[str, object] = {"tickets": count}
-            audit.record(connection, actor, "ticket.retry", system or "", details, now=now)
-        return count
-
     def to_sync(self, system: str, before: datetime, limit: int) -> tuple[KeptTicket, ...]:
         """Return tickets not read since `before`: open ones, and those of incidents still open.
 
@@ -260,7 +249,7 @@ class Tickets:
         query = select(TICKETS).where(columns.system == system, columns.uid != "", waits)
         with self._database.read() as connection:
             rows = connection.execute(query.order_by(columns.synced_time).limit(limit))
-            return tuple(_kept(row) for row in rows)
+            return tuple(kept(row) for row in rows)
 
     def synced(self, ticket: KeptTicket, is_open: bool | None, now: datetime) -> None:
         """Note what a ticket is like over there; `None`: it is gone.
@@ -332,7 +321,8 @@ def _settle(connection: Connection, ticket: KeptTicket, values: Mapping[str, obj
     _set(connection, ticket.system, ticket.incident_uid, settled)
 
 
-def _anew(now: datetime) -> dict[str, object]:
+def anew(now: datetime) -> dict[str, object]:
+    """Return what makes a ticket wait for its first try."""
     return {
         "state": "waiting",
         "attempts": 0,
@@ -346,7 +336,7 @@ def _done(
     connection: Connection, work: TicketWork, values: Mapping[str, object], now: datetime
 ) -> None:
     # Another step may be due: it is looked at once more before the ticket is settled.
-    done = {**_anew(now), "begun": "", "begun_time": None, "mark": ""}
+    done = {**anew(now), "begun": "", "begun_time": None, "mark": ""}
     _set(connection, work.ticket.system, work.incident.uid, {**done, **values})
 
 
@@ -357,7 +347,7 @@ def _not_read_since(moment: datetime) -> ColumnElement[bool]:
 def _woken(row: Row[Any], now: datetime) -> dict[str, object]:
     """Return what a change of its incident makes of a ticket; a try that waits goes on waiting."""
     if row.state == "parked":
-        return _anew(now)
+        return anew(now)
     return (
         {"state": "waiting"} if row.begun or row.problem else {"state": "waiting", "due_time": now}
     )
@@ -378,7 +368,7 @@ def _add(connection: Connection, system: str, incident_uid: str, now: datetime) 
         **dict.fromkeys(("uid", "key", "url", "told_verdict", "begun", "mark"), ""),
         **dict.fromkeys(("told_severity_id", "told_findings"), 0),
         **dict.fromkeys(("is_open", "told_finished"), False),
-        **_anew(now),
+        **anew(now),
     }
     connection.execute(insert(TICKETS).values(system=system, incident_uid=incident_uid, **row))
 
@@ -419,7 +409,8 @@ def _sources(connection: Connection, uids: Iterable[str]) -> dict[str, set[str]]
     return found
 
 
-def _kept(row: Row[Any]) -> KeptTicket:
+def kept(row: Row[Any]) -> KeptTicket:
+    """Return a row as people and threads see it."""
     told = Told(
         exists=bool(row.uid),
         is_open=row.is_open,

@@ -15,14 +15,16 @@ from fastapi import FastAPI
 from tests.serve.web import seed, tuning
 from tocsin.detect import RuleSet
 from tocsin.run import suppressing
+from tocsin.run.integrations import Integrations
 from tocsin.serve.web import Console, View, create_app
+from tocsin.settings import Settings
 from tocsin.store import Store
 
 PASSWORD = "correct horse battery staple"
 ROLES = ("viewer", "analyst", "admin")
 
 
-def console_over(store: Store, **changes: object) -> Console:
+def console_over(store: Store, settings: Settings | None = None, **changes: object) -> Console:
     """Return a console whose clock stands still; `changes` are of its view."""
     return Console(
         store=store,
@@ -38,6 +40,7 @@ def console_over(store: Store, **changes: object) -> Console:
         foretell=lambda suppression, scope: suppressing.foretell(
             suppression, RuleSet(), store, scope, seed.NOW
         ),
+        integrations=Integrations(settings or Settings(data=store.folder), store),
     )
 
 

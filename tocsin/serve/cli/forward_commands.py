@@ -15,7 +15,7 @@ from tocsin.serve.cli.options import (
     settings_for,
     since_time,
 )
-from tocsin.serve.cli.output import Output, print_rows, say
+from tocsin.serve.cli.output import Listing, Output, minute, say
 
 if TYPE_CHECKING:
     from tocsin.run import forwarding_work
@@ -44,10 +44,7 @@ def list_forwarders(
 
     with existing_store(config, data) as store:
         found = forwarding_work.list_forwarders(settings_for(config, data), store)
-    if not found and output is Output.TABLE:
-        say("There is no forwarder; add one under `forwarders` in tocsin.yaml.")
-        return
-    print_rows([_row(each) for each in found], _COLUMNS, output, wide=("reason",))
+    _FORWARDERS.print(found, output)
 
 
 @app.command()
@@ -83,15 +80,22 @@ def replay(
 
 def _row(each: "forwarding_work.ListedForwarder") -> dict[str, object]:
     state = each.state
-    last = state.sent_time
     return {
         "name": each.name,
         "kind": each.kind,
         "does": each.does,
         "sent": state.sent,
-        "last": None if last is None else f"{last:%Y-%m-%d %H:%M} UTC",
+        "last": minute(state.sent_time),
         "waiting": state.waiting,
         "again": state.again,
         "parked": state.parked,
         "reason": state.problem or "; ".join(state.reasons),
     }
+
+
+_FORWARDERS = Listing(
+    _COLUMNS,
+    _row,
+    wide=("reason",),
+    nothing="There is no forwarder; add one under `forwarders` in tocsin.yaml.",
+)

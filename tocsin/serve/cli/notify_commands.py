@@ -15,15 +15,13 @@ from tocsin.serve.cli.options import (
     permission,
     settings_for,
 )
-from tocsin.serve.cli.output import Output, print_rows, say
+from tocsin.serve.cli.output import Listing, Output, say
 
 if TYPE_CHECKING:
+    from tocsin.run import notify_work
     from tocsin.store.answers import Outgoing
 
 app = typer.Typer(help="Tell people of incidents.", no_args_is_help=True)
-
-_NOTIFIER = ("name", "kind", "waiting", "sent", "parked", "routes")
-_MESSAGE = ("time", "notifier", "state", "tries", "title", "reason")
 
 NameArgument = Annotated[str, typer.Argument(help="The notifier, by its name in tocsin.yaml.")]
 
@@ -55,21 +53,7 @@ def list_notifiers(
 
     with existing_store(config, data) as store:
         found = notify_work.list_notifiers(settings_for(config, data), store)
-    if not found and output is Output.TABLE:
-        say("There is no notifier; add one under `notifiers` in tocsin.yaml.")
-        return
-    rows = [
-        {
-            "name": one.name,
-            "kind": one.kind,
-            "waiting": one.waiting,
-            "sent": one.sent,
-            "parked": one.parked,
-            "routes": "; ".join(one.routes) or "none: it tells nothing",
-        }
-        for one in found
-    ]
-    print_rows(rows, _NOTIFIER, output, wide=("routes",))
+    _NOTIFIERS.print(found, output)
 
 
 @app.command()
@@ -93,8 +77,7 @@ def outbox(
 ) -> None:
     """Show messages, the newest first, and why one was not taken."""
     with existing_store(config, data) as store:
-        rows = [_message(one) for one in store.outbox.list(state, limit=limit)]
-    print_rows(rows, _MESSAGE, output, wide=("title", "reason"))
+        _MESSAGES.print(store.outbox.list(state, limit=limit), output)
 
 
 @app.command()
@@ -105,9 +88,22 @@ def retry(
     data: DataOption = None,
 ) -> None:
     """Let parked messages be tried again by the running Tocsin."""
+    from tocsin.store.answers import Asking
+
     with existing_store(config, data) as store:
-        count = store.outbox.retry(local_actor(), aware_now(), name)
+        count = store.leaving.retry_messages(Asking(local_actor(), aware_now()), name)
     say(f"{count} messages will be tried again.")
+
+
+def _notifier(one: "notify_work.ListedNotifier") -> dict[str, object]:
+    return {
+        "name": one.name,
+        "kind": one.kind,
+        "waiting": one.waiting,
+        "sent": one.sent,
+        "parked": one.parked,
+        "routes": "; ".join(one.routes) or "none: it tells nothing",
+    }
 
 
 def _message(one: "Outgoing") -> dict[str, object]:
@@ -123,3 +119,14 @@ def _message(one: "Outgoing") -> dict[str, object]:
         "incident": one.incident_uid,
         "stage": one.stage,
     }
+
+
+_NOTIFIERS = Listing(
+    ("name", "kind", "waiting", "sent", "parked", "routes"),
+    _notifier,
+    wide=("routes",),
+    nothing="There is no notifier; add one under `notifiers` in tocsin.yaml.",
+)
+_MESSAGES = Listing(
+    ("time", "notifier", "state", "tries", "title", "reason"), _message, wide=("title", "reason")
+)

@@ -8,12 +8,13 @@ where a terminal shows something.
 import json
 import math
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from itertools import chain
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Generic, TextIO, TypeVar
 
 from tocsin.serve.exports import csv_lines
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 Row = Mapping[str, object]
+Thing = TypeVar("Thing")
 
 WIDE_TERMINAL = 140
 """Columns from which a terminal has room for everything."""
@@ -63,6 +65,35 @@ def print_rows(
         _print_csv(rows, columns, sys.stdout)
     else:
         _print_table(list(rows), columns, wide)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing(Generic[Thing]):
+    """How things of one kind are listed.
+
+    Attributes:
+        columns: of tables and CSV, in order.
+        row: makes one of a thing.
+        wide: of the columns, those that a narrow terminal leaves out.
+        nothing: what a person reads in place of an empty table; "" for the usual words.
+    """
+
+    columns: Sequence[str]
+    row: Callable[[Thing], Row]
+    wide: Sequence[str] = ()
+    nothing: str = ""
+
+    def print(self, things: Sequence[Thing], output: Output) -> None:
+        """Print things in the chosen shape."""
+        if self.nothing and not things and output is Output.TABLE:
+            say(self.nothing)
+            return
+        print_rows([self.row(thing) for thing in things], self.columns, output, wide=self.wide)
+
+
+def minute(moment: datetime | None) -> str | None:
+    """Return a time as lists show it, UTC; `None` for none."""
+    return None if moment is None else f"{moment:%Y-%m-%d %H:%M} UTC"
 
 
 def write_json(value: object) -> None:

@@ -13,10 +13,10 @@ from tocsin.serve.cli.options import (
     permission,
     settings_for,
 )
-from tocsin.serve.cli.output import Output, print_rows, say
+from tocsin.serve.cli.output import Listing, Output, minute, say
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from tocsin.store.answers import Schedule
 
 app = typer.Typer(help="What runs by the clock.", no_args_is_help=True)
 
@@ -35,22 +35,7 @@ def list_schedules(
 ) -> None:
     """Show what runs by the clock: when next, when last, and why it failed."""
     with existing_store(config, data) as store:
-        found = store.schedules.list()
-    if not found and output is Output.TABLE:
-        say("Nothing is planned yet; start `tocsin up`.")
-        return
-    rows = [
-        {
-            "name": one.name,
-            "cron": one.cron,
-            "next": _shown(one.next_time),
-            "last": _shown(one.ended_time),
-            "runner": one.runner,
-            "reason": one.problem,
-        }
-        for one in found
-    ]
-    print_rows(rows, _COLUMNS, output, wide=("reason",))
+        _SCHEDULES.print(store.schedules.list(), output)
 
 
 @app.command()
@@ -71,5 +56,15 @@ def run(
     say(f"{name} has run.")
 
 
-def _shown(moment: "datetime | None") -> str | None:
-    return None if moment is None else f"{moment:%Y-%m-%d %H:%M} UTC"
+def _row(one: "Schedule") -> dict[str, object]:
+    return {
+        "name": one.name,
+        "cron": one.cron,
+        "next": minute(one.next_time),
+        "last": minute(one.ended_time),
+        "runner": one.runner,
+        "reason": one.problem,
+    }
+
+
+_SCHEDULES = Listing(_COLUMNS, _row, nothing="Nothing is planned yet; start `tocsin up`.")

@@ -14,15 +14,13 @@ from tocsin.serve.cli.options import (
     permission,
     settings_for,
 )
-from tocsin.serve.cli.output import Output, print_rows, say
+from tocsin.serve.cli.output import Listing, Output, minute, say
 
 if TYPE_CHECKING:
+    from tocsin.run import ticket_work
     from tocsin.store.answers import KeptTicket
 
 app = typer.Typer(help="Tickets of incidents in other systems.", no_args_is_help=True)
-
-_SYSTEM = ("name", "kind", "severity", "settled", "waiting", "parked", "reason")
-_TICKET = ("ticket", "system", "incident", "open", "state", "told", "reason", "url")
 
 NameArgument = Annotated[str, typer.Argument(help="The system of tickets.")]
 SomeArgument = Annotated[str | None, typer.Argument(help="The system of tickets; otherwise all.")]
@@ -43,22 +41,7 @@ def list_systems(
 
     with existing_store(config, data) as store:
         found = ticket_work.list_systems(settings_for(config, data), store)
-    if not found and output is Output.TABLE:
-        say("There is no system of tickets; add one under `tickets` in tocsin.yaml.")
-        return
-    rows = [
-        {
-            "name": one.name,
-            "kind": one.kind,
-            "severity": f"{one.min_severity} or worse",
-            "settled": one.settled,
-            "waiting": one.waiting,
-            "parked": one.parked,
-            "reason": one.reason,
-        }
-        for one in found
-    ]
-    print_rows(rows, _SYSTEM, output, wide=("reason",))
+    _SYSTEMS.print(found, output)
 
 
 @app.command("list")
@@ -72,8 +55,7 @@ def list_tickets(
 ) -> None:
     """Show tickets, those that were told something last first."""
     with existing_store(config, data) as store:
-        rows = [_row(one) for one in store.tickets.list(system, limit=limit)]
-    print_rows(rows, _TICKET, output, wide=("reason", "url"))
+        _TICKETS.print(store.tickets.list(system, limit=limit), output)
 
 
 @app.command()
@@ -101,20 +83,46 @@ def sync(name: SomeArgument = None, config: ConfigOption = None, data: DataOptio
 @permission("operate")
 def retry(name: SomeArgument = None, config: ConfigOption = None, data: DataOption = None) -> None:
     """Let parked tickets be tried again by the running Tocsin."""
+    from tocsin.store.answers import Asking
+
     with existing_store(config, data) as store:
-        count = store.tickets.retry(local_actor(), aware_now(), name)
+        count = store.leaving.retry_tickets(Asking(local_actor(), aware_now()), name)
     say(f"{count} tickets will be tried again.")
 
 
-def _row(one: "KeptTicket") -> dict[str, object]:
-    told = one.told.time
+def _system(one: "ticket_work.ListedSystem") -> dict[str, object]:
+    return {
+        "name": one.name,
+        "kind": one.kind,
+        "severity": f"{one.min_severity} or worse",
+        "settled": one.settled,
+        "waiting": one.waiting,
+        "parked": one.parked,
+        "reason": one.reason,
+    }
+
+
+def _ticket(one: "KeptTicket") -> dict[str, object]:
     return {
         "ticket": one.key,
         "system": one.system,
         "incident": one.incident_uid,
         "open": one.is_open,
         "state": one.state,
-        "told": None if told is None else f"{told:%Y-%m-%d %H:%M} UTC",
+        "told": minute(one.told.time),
         "reason": one.problem,
         "url": one.url,
     }
+
+
+_SYSTEMS = Listing(
+    ("name", "kind", "severity", "settled", "waiting", "parked", "reason"),
+    _system,
+    wide=("reason",),
+    nothing="There is no system of tickets; add one under `tickets` in tocsin.yaml.",
+)
+_TICKETS = Listing(
+    ("ticket", "system", "incident", "open", "state", "told", "reason", "url"),
+    _ticket,
+    wide=("reason", "url"),
+)

@@ -14,6 +14,7 @@ from tocsin.store import Store
 
 if TYPE_CHECKING:
     from tocsin.ocsf import Scope
+    from tocsin.run import integrations as ways_out
     from tocsin.run.rule_work import Covered, Learning
     from tocsin.run.suppressing import Preview, Suppression
 
@@ -178,6 +179,7 @@ class Console:
         metrics: gives samples that only the running pipeline knows (turn seconds, queue depth).
         coverage: gives the ATT&CK matrix with the rules in force and the sources that speak.
         foretell: gives what a suppression would have hidden, as far as a scope sees it.
+        integrations: gives notifiers, tickets, forwarders and schedules.
     """
 
     store: Store
@@ -191,3 +193,4 @@ class Console:
     metrics: Callable[[], Sequence[MetricView]]
     coverage: "Callable[[], Covered]"
     foretell: "Callable[[Suppression, Scope], Preview]"
+    integrations: "ways_out.Integrations"

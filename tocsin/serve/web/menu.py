@@ -37,6 +37,7 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
     (
         "administer",
         (
+            Entry("integrations", "/integrations"),
             Entry("audit", "/audit", Permission.AUDIT),
             Entry("users", "/users", Permission.USERS),
         ),

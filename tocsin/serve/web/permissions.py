@@ -24,6 +24,8 @@ class Permission(StrEnum):
     """Take, move and close incidents."""
     SUPPRESS = "suppress"
     """Hide findings for a time, and end that."""
+    OPERATE = "operate"
+    """Send test messages, and have what was refused tried again."""
     AUDIT = "audit"
     """Read who changed what."""
     REMOVE_EVIDENCE = "remove_evidence"
@@ -33,7 +35,12 @@ class Permission(StrEnum):
 
 
 _VIEWER = frozenset({Permission.OWN_SESSION, Permission.READ, Permission.METRICS})
-_ANALYST = _VIEWER | {Permission.TRIAGE, Permission.SUPPRESS, Permission.AUDIT}
+_ANALYST = _VIEWER | {
+    Permission.TRIAGE,
+    Permission.SUPPRESS,
+    Permission.OPERATE,
+    Permission.AUDIT,
+}
 _ADMIN = _ANALYST | {Permission.REMOVE_EVIDENCE, Permission.USERS}
 
 ROLES: dict[str, frozenset[Permission]] = {

@@ -6,6 +6,7 @@ from tocsin.serve.web.api import (
     events,
     evidence,
     incident_work,
+    integrations,
     queue,
     resources,
     tickets,
@@ -21,6 +22,7 @@ routers = (
     entities.router,
     evidence.router,
     tickets.router,
+    integrations.router,
     watch.router,
 )
 

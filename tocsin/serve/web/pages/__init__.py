@@ -9,6 +9,7 @@ from tocsin.serve.web.pages import (
     findings,
     incident_work,
     incidents,
+    integrations,
     overview,
     people,
     rules,
@@ -30,6 +31,7 @@ routers = (
     rules.router,
     coverage.router,
     suppressions.router,
+    integrations.router,
     people.router,
     account.router,
 )

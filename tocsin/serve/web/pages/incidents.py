@@ -177,6 +177,7 @@ def _story_page(
         clocks=clocks_of(found, console.view.targets),
         decisions=store.decisions.list(found.uid, scope),
         pieces=store.evidence.list(found.uid, scope),
+        tickets=store.tickets.of_incident(found.uid),
         **_queue(request),
     )
 
