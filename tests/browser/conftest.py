@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from tests.serve.web import seed, suppressions
+from tests.serve.web import seed, suppressions, wishes
 from tests.serve.web.attacks import ATTACKS
 from tests.serve.web.conftest import PASSWORD, add_people, console_over, served
 from tocsin.serve.web import create_app
@@ -46,6 +46,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with Store.open(tmp_path_factory.mktemp("hostile") / "store") as store:
         seed.fill(store, attacks=ATTACKS)
         suppressions.fill(store, ATTACKS)
+        wishes.fill(store, ATTACKS)
         add_people(store)
         with served(create_app(console_over(store))) as address:
             yield address

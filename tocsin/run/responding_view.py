@@ -6,7 +6,10 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from tocsin.respond.requests import ALLOWED, Agreement, agreement
+from tocsin.errors import UsageError
+from tocsin.respond.actions import ActionFacts
+from tocsin.respond.requests import ALLOWED, Agreement, Approval, agreement, check_approval
+from tocsin.run.responding_accounts import facts_of
 from tocsin.run.responding_words import approval_text, title_of
 from tocsin.settings import Settings
 from tocsin.store import Store
@@ -33,6 +36,7 @@ class RequestView:
         can_approve: whether its state waits for approvals.
         can_refuse: whether it is early enough to refuse it.
         can_undo: whether there is something to take back.
+        agreement: what the approvals that there are amount to.
     """
 
     kept: KeptRequest
@@ -42,12 +46,21 @@ class RequestView:
     can_approve: bool
     can_refuse: bool
     can_undo: bool
+    agreement: Agreement
 
 
 def view(kept: KeptRequest, settings: Settings, store: Store, now: datetime) -> RequestView:
     """Return a request as people read it."""
+    return view_with(kept, settings.response.lone_delay, store, now)
+
+
+def view_with(
+    kept: KeptRequest, lone_delay: timedelta | None, store: Store, now: datetime
+) -> RequestView:
+    """Return a request as people read it, for a team with this delay of a team of one."""
     request = kept.request
-    found = found_agreement(kept, settings, store, now)
+    approvals = store.requests.approvals(request.uid)
+    found = agreement(request, kept.digest, approvals, now, lone_delay)
     left = None
     if kept.expires_time is not None and request.state in ("active", "failed"):
         left = max(timedelta(), kept.expires_time - now)
@@ -59,15 +72,29 @@ def view(kept: KeptRequest, settings: Settings, store: Store, now: datetime) -> 
         can_approve=request.state == "proposed" and bool(kept.digest),
         can_refuse="refused" in ALLOWED[request.state],
         can_undo=request.state in ("active", "failed") and kept.before is not None,
+        agreement=found,
     )
 
 
-def found_agreement(
-    kept: KeptRequest, settings: Settings, store: Store, now: datetime
-) -> Agreement:
-    """Return what the approvals of a request amount to."""
-    approvals = store.requests.approvals(kept.request.uid)
-    return agreement(kept.request, kept.digest, approvals, now, settings.response.lone_delay)
+def hindrance(
+    kept: KeptRequest, who: str, lone_delay: timedelta | None, store: Store, now: datetime
+) -> str:
+    """Return why this person's approval of the present plan would not count; "" where it would."""
+    earlier = store.requests.approvals(kept.request.uid)
+    mine = Approval(kept.digest, who, now)
+    try:
+        check_approval(kept.request, kept.digest, mine, lone_delay, earlier)
+    except UsageError as error:
+        return str(error)
+    return ""
+
+
+def facts_for(kept: KeptRequest) -> ActionFacts | None:
+    """Return what is true of every use of a request's action; `None` where it is not there."""
+    try:
+        return facts_of(kept.request.action)
+    except Exception:  # the edge of plugs: a request of one that was uninstalled is still shown
+        return None
 
 
 def document(seen: RequestView, store: Store) -> dict[str, object]:

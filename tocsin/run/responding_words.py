@@ -67,5 +67,4 @@ def _changes(kept: KeptRequest) -> list[str]:
 def _way(kept: KeptRequest, settings: Settings, word: str) -> str:
     way = f"tocsin respond {word} {kept.request.uid}"
     public = settings.web.public_url
-    incident = f"{public.rstrip('/')}/incidents/{kept.request.incident_uid}" if public else ""
-    return f"{way} ({incident})" if incident else way
+    return f"{public.rstrip('/')}/responses/{kept.request.uid} (or `{way}`)" if public else way

@@ -28,6 +28,7 @@ def console_for(running: Running) -> Console:
             # Behind a proxy every visitor comes from this machine.
             metrics_without_sign_in=public is None,
             targets=figures.targets_of(running.settings),
+            lone_delay=running.settings.response.lone_delay,
         ),
         rules=running.shown_rules,
         rules_version=lambda: running.rules.version,

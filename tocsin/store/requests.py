@@ -10,15 +10,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, Select, func, insert, select
 
 from tocsin.errors import UsageError
 from tocsin.ocsf import Scope
 from tocsin.respond.actions import Call
 from tocsin.respond.requests import ActionRequest, Approval, check_approval
-from tocsin.store import audit, request_documents
+from tocsin.store import audit, cursors, request_documents
 from tocsin.store.database import Database
 from tocsin.store.once import Once, keep, recall
+from tocsin.store.questions import Page
 from tocsin.store.request_rows import (
     KeptRequest,
     RequestMoment,
@@ -108,16 +109,37 @@ class Requests:
             limit: how many at most.
         """
         columns = REQUESTS.c
-        query = select(REQUESTS).where(*_visible(scope))
-        if states:
-            query = query.where(columns.state.in_(states))
-        if incident_uid:
-            query = query.where(columns.incident_uid == incident_uid)
+        query = _asked(scope, states, incident_uid)
         if since is not None:
             query = query.where(columns.requested_time >= since)
         query = query.order_by(columns.updated_time.desc(), columns.uid).limit(limit)
         with self._database.read() as connection:
             return tuple(read(row) for row in connection.execute(query))
+
+    def page(
+        self,
+        scope: Scope,
+        *,
+        states: Sequence[str] = (),
+        incident_uid: str = "",
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> Page[tuple[KeptRequest, ...]]:
+        """Return one page of requests, those that changed last first; see `list`.
+
+        Raises:
+            UsageError: the cursor is of another question.
+        """
+        columns = REQUESTS.c
+        question = cursors.question_of("requests", sorted(states), incident_uid, scope)
+        query = _asked(scope, states, incident_uid)
+        query = cursors.newest_first(query, columns.updated_time, columns.uid, question, cursor)
+        with self._database.read() as connection:
+            rows = connection.execute(query.limit(limit + 1)).all()
+        shown, following = cursors.split(
+            rows, limit, question, lambda row: (row.updated_time, row.uid)
+        )
+        return Page(tuple(read(row) for row in shown), following)
 
     def counts(self, scope: Scope) -> Mapping[str, int]:
         """Return how many requests are in each state that occurs."""
@@ -157,7 +179,7 @@ class Requests:
         with self._database.read() as connection:
             return approvals_of(connection, uid)
 
-    def approve(
+    def approve(  # noqa: PLR0913 -- a word, whose, for what, when, why; each counts
         self,
         uid: str,
         digest: str,
@@ -165,10 +187,13 @@ class Requests:
         now: datetime,
         scope: Scope,
         *,
+        reason: str = "",
         lone_delay: timedelta | None = None,
         once: Once | None = None,
     ) -> KeptRequest:
         """Store a person's word for the plan that they saw; the last one needed lets it go on.
+
+        What they give as a reason stands in the history, where they give one.
 
         Raises:
             UsageError: it does not count; the text says why.
@@ -184,6 +209,10 @@ class Requests:
             row = {"request_uid": uid, "digest": digest, "approver": approver, "time": now}
             connection.execute(insert(APPROVALS).values(row))
             details: dict[str, object] = {"digest": digest, "action": kept.request.action}
+            if reason:
+                details["reason"] = reason
+                moment = RequestMoment(now, kept.request.state, approver, f"approves: {reason}")
+                note(connection, uid, moment)
             audit.record(connection, approver, "respond.approve", uid, details, now=now)
             settle(connection, kept, now, lone_delay)
             keep(connection, approver, once, uid, now)
@@ -243,6 +272,13 @@ class Requests:
             audit.record(connection, who, "respond.undo", kept.request.uid, details, now=now)
             keep(connection, who, once, kept.request.uid, now)
             return _known(connection, uid, scope)
+
+
+def _asked(scope: Scope, states: Sequence[str], incident_uid: str) -> Select[Any]:
+    query = select(REQUESTS).where(*_visible(scope))
+    if states:
+        query = query.where(REQUESTS.c.state.in_(states))
+    return query.where(REQUESTS.c.incident_uid == incident_uid) if incident_uid else query
 
 
 def _known(connection: Connection, uid: str, scope: Scope) -> KeptRequest:

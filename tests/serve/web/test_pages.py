@@ -132,7 +132,9 @@ def test_every_text_of_the_templates_goes_through_gettext() -> None:
 
     from tocsin.serve.web.rendering import HERE
 
-    allowed = re.compile(r"[jk]|Enter|Esc|feeds: .*|api\.operation:.*|tocsin ingest --rejects|docs/guides|md")
+    allowed = re.compile(
+        r"[jk]|Enter|Esc|feeds: .*|api\.operation:.*|tocsin ingest --rejects|docs/guides|md"
+    )
     for template in sorted((HERE / "templates").rglob("*.html")):
         if template.name == "icons.html":
             continue

@@ -5,7 +5,7 @@ Pages ask the store and these functions; they know no source, no mapping and no 
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from tocsin.errors import Problem
@@ -35,6 +35,7 @@ class View:
         metrics_without_sign_in: whether this machine itself may read `/metrics` without sign-in;
             false where a proxy makes every visitor look like this machine.
         targets: how long incidents may take.
+        lone_delay: the delay that stands for a second person who approves; `None` for none.
     """
 
     version: str
@@ -45,6 +46,7 @@ class View:
     receivers: Mapping[str, str] = field(default_factory=dict)
     metrics_without_sign_in: bool = True
     targets: Targets = field(default_factory=Targets)
+    lone_delay: timedelta | None = None
 
 
 class ExampleView(Protocol):

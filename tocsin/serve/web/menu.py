@@ -21,6 +21,7 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         (
             Entry("overview", "/"),
             Entry("incidents", "/incidents"),
+            Entry("responses", "/responses"),
             Entry("findings", "/findings"),
             Entry("search", "/search"),
         ),

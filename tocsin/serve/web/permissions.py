@@ -26,6 +26,8 @@ class Permission(StrEnum):
     """Hide findings for a time, and end that."""
     OPERATE = "operate"
     """Send test messages, and have what was refused tried again."""
+    RESPOND = "respond"
+    """Approve, refuse and take back what is done about incidents; stop all of it, let it go on."""
     AUDIT = "audit"
     """Read who changed what."""
     REMOVE_EVIDENCE = "remove_evidence"
@@ -38,6 +40,7 @@ _VIEWER = frozenset({Permission.OWN_SESSION, Permission.READ, Permission.METRICS
 _ANALYST = _VIEWER | {
     Permission.TRIAGE,
     Permission.SUPPRESS,
+    Permission.RESPOND,
     Permission.OPERATE,
     Permission.AUDIT,
 }

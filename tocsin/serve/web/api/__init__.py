@@ -9,6 +9,7 @@ from tocsin.serve.web.api import (
     integrations,
     queue,
     resources,
+    responses,
     tickets,
     watch,
 )
@@ -19,6 +20,7 @@ routers = (
     queue.router,
     events.router,
     resources.router,
+    responses.router,
     entities.router,
     evidence.router,
     tickets.router,

@@ -9,8 +9,8 @@ from starlette.responses import Response
 from tocsin.errors import UsageError
 from tocsin.incidents import Change, Incident, Status, Verdict
 from tocsin.incidents.clocks import clocks_of
-from tocsin.run import stories
-from tocsin.serve.web import names, rendering, story
+from tocsin.run import responding_view, stories
+from tocsin.serve.web import names, rendering, responding, story
 from tocsin.serve.web.drawer import opened_event
 from tocsin.serve.web.event_lines import lines, rows
 from tocsin.serve.web.guard import (
@@ -30,6 +30,7 @@ router = guarded_router()
 PAGE_SIZE = 50
 SHOWN_FINDINGS = 100
 SHOWN_EVENTS = 50
+SHOWN_RESPONSES = 50
 TIMELINE_MOMENTS = 400
 # What may stand in the address for a group of statuses.
 OPEN, FINISHED, ALL = "open", "finished", "all"
@@ -178,8 +179,18 @@ def _story_page(
         decisions=store.decisions.list(found.uid, scope),
         pieces=store.evidence.list(found.uid, scope),
         tickets=store.tickets.of_incident(found.uid),
+        responses=_responses(request, found.uid),
         **_queue(request),
     )
+
+
+def _responses(request: Request, incident_uid: str) -> list[responding_view.RequestView]:
+    """Return what was asked for about an incident, what changed last first."""
+    scope = visitor_of(request).scope
+    kept = console_of(request).store.requests.list(
+        scope, incident_uid=incident_uid, limit=SHOWN_RESPONSES
+    )
+    return [responding.seen(request, each) for each in kept]
 
 
 def harmless_causes(request: Request) -> stories.Harmless:
