@@ -74,16 +74,22 @@ class Deed:
         return replace(plan, warnings=(*plan.warnings, _EVIDENCE))
 
 
-def apply(deed: Deed, approved: Plan) -> State:
+def apply(deed: Deed, approved: Plan, *, is_unsure: bool = False) -> State:
     """Do what was approved and return the state afterwards.
 
     It may have been begun before: calls that were done are not repeated.
+
+    Args:
+        deed: what, on what, by whom.
+        approved: what people saw.
+        is_unsure: a call was sent before of which nobody knows whether it was done: what is read
+            must settle first.
 
     Raises:
         PlanChangedError: what would be done now is not what was approved; nothing more was done.
         ActionError: it was not reached; the journal says which calls were done.
     """
-    return _reach(deed, approved, deed.plan, lambda state: not deed.plan(state).calls)
+    return _reach(deed, approved, (deed.plan, lambda state: not deed.plan(state).calls), is_unsure)
 
 
 def undo_plan(deed: Deed, before: State, after: State) -> Plan:
@@ -103,8 +109,10 @@ def undo_plan(deed: Deed, before: State, after: State) -> Plan:
     return deed.action.plan_undo(deed.target, before, now, deed.purpose)
 
 
-def undo(deed: Deed, before: State, planned: Plan) -> State:
+def undo(deed: Deed, before: State, planned: Plan, *, is_unsure: bool = False) -> State:
     """Take an action back as `undo_plan` said, and return the state afterwards.
+
+    `is_unsure` is as in `apply`.
 
     Raises:
         PlanChangedError: other calls would be needed now; nothing more was done.
@@ -119,17 +127,17 @@ def undo(deed: Deed, before: State, planned: Plan) -> State:
             return not following(now).calls
         return not differences(before, now, deed.action.facts.volatile)
 
-    return _reach(deed, planned, following, is_reached)
+    return _reach(deed, planned, (following, is_reached), is_unsure)
 
 
 def _reach(
     deed: Deed,
     approved: Plan,
-    following: Callable[[State], Plan],
-    is_reached: Callable[[State], bool],
+    steering: tuple[Callable[[State], Plan], Callable[[State], bool]],
+    is_unsure: bool,
 ) -> State:
+    following, is_reached = steering
     problem = "what was wished is not what is read back"
-    is_unsure = False
     for attempt in range(TRIES + len(approved.calls)):
         if attempt:
             deed.wait(min(float(2 ** (attempt - 1)), _LONGEST_WAIT_SECONDS))

@@ -18,7 +18,7 @@ from tocsin.errors import ActionError, OutcomeUnknownError, TocsinError
 from tocsin.isolate.answering import serve_questions
 from tocsin.isolate.broker import KEPT, BrokerError, lock_in
 from tocsin.respond.actions import Call, Caller
-from tocsin.run.brokering import HELD
+from tocsin.run.brokering import HELD, check_bounds
 
 CALL_SECONDS = 120
 """For one call with all its repetitions; shorter than the parent's patience."""
@@ -49,11 +49,13 @@ class Vault:
             return ActionError.__name__, f"the broker failed: {type(error).__name__}"
 
     def _called(self, question: list[object]) -> object:
-        _, provider, account, rights, session_name, given = cast("list[Any]", question)
+        _, provider, account, rights, session_name, given, bounds = cast("list[Any]", question)
         service, operation, parameters, region = given
         caller = self._caller(provider, account, rights, session_name)
         signal.alarm(CALL_SECONDS)
         try:
+            if bounds:
+                check_bounds(*bounds)
             return caller.call(Call(service, operation, parameters, region))
         except TimeoutError:
             raise OutcomeUnknownError(f"{service}.{operation}: no answer in time") from None

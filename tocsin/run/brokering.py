@@ -4,13 +4,15 @@ What stands here knows no credentials; it names an account, the rights that an a
 call.
 """
 
+import time
 from collections.abc import Mapping, MutableMapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
 from tocsin.errors import ActionError, CallRefusedError, OutcomeUnknownError, TargetGoneError
-from tocsin.isolate.broker import KEPT, Broker, BrokerError, forget
+from tocsin.isolate.broker import KEPT, BrokerError, forget
+from tocsin.isolate.broker import Broker as Broker
 from tocsin.respond.actions import Call
 from tocsin.respond.actions.words import State
 
@@ -18,11 +20,17 @@ CHILD = "tocsin.run.broker_child"
 CALL_SECONDS = 150.0
 """Longer than a caller's own limits with all its repetitions."""
 
+
+class NotSentError(ActionError):
+    """A call was held back at the last moment: certainly not sent, it may be sent later."""
+
+
 ERRORS: Mapping[str, type[ActionError]] = {
     error.__name__: error
-    for error in (ActionError, CallRefusedError, OutcomeUnknownError, TargetGoneError)
+    for error in (ActionError, CallRefusedError, NotSentError, OutcomeUnknownError, TargetGoneError)
 }
 HELD = "held by the broker"
+STOPPED = "not sent: responding is switched off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +42,9 @@ class BrokeredCaller:
         account: its number or name in the settings.
         rights: what the session may do, as the provider reads it; "" for all that its role may.
         session_name: by which the calls are recognized in the provider's log.
+        deadline: after which the broker sends nothing that changes something, by `boot_seconds`;
+            `None` for no such time.
+        stop_file: while it is there, the broker sends nothing that changes something.
     """
 
     broker: Broker
@@ -41,6 +52,12 @@ class BrokeredCaller:
     account: str
     rights: str = ""
     session_name: str = "tocsin-respond"
+    deadline: float | None = None
+    stop_file: str = ""
+
+    def bounded(self, deadline: float, stop_file: str) -> "BrokeredCaller":
+        """Return a caller that sends nothing after `deadline`, nor once `stop_file` is there."""
+        return replace(self, deadline=deadline, stop_file=stop_file)
 
     def call(self, call: Call) -> State:
         """Send one call; see `tocsin.respond.actions.Caller`."""
@@ -51,6 +68,7 @@ class BrokeredCaller:
             self.rights,
             self.session_name,
             [call.service, call.operation, call.parameters, call.region],
+            [] if call.is_reading else [self.deadline, self.stop_file],
         )
         try:
             answer = self.broker.ask(question, seconds=CALL_SECONDS)
@@ -58,6 +76,40 @@ class BrokeredCaller:
             kind = ActionError if call.is_reading else OutcomeUnknownError
             raise kind(str(error)) from error
         return _told(answer)
+
+
+def boot_seconds() -> float:
+    """Return seconds since the machine started, asleep or not; the same in all processes."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
+def check_time(deadline: float) -> None:
+    """Refuse to send a call after its time.
+
+    Raises:
+        NotSentError: its time is over.
+    """
+    if boot_seconds() > deadline:
+        raise NotSentError("not sent: too much time passed since it was written down")
+
+
+def check_bounds(deadline: float | None, stop_file: str) -> None:
+    """Refuse to send a call too late, or while responding is switched off.
+
+    Raises:
+        NotSentError: it must not be sent.
+    """
+    if deadline is not None:
+        check_time(deadline)
+    if not stop_file:
+        return
+    try:
+        Path(stop_file).lstat()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise NotSentError(f"{STOPPED}, or nobody can tell: {error.strerror}") from error
+    raise NotSentError(STOPPED)
 
 
 def _told(answer: object) -> State:

@@ -15,10 +15,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from tocsin.errors import StoreError, TocsinError, UsageError
+from tocsin.incidents import Change, Incident
 from tocsin.ocsf import EVERYTHING
 from tocsin.run.responding_accounts import Callers
-from tocsin.run.responding_deeds import Deeds
-from tocsin.run.responding_words import ask_text, closed_text
+from tocsin.run.responding_deeds import TOCSIN, Deeds
+from tocsin.run.responding_words import ask_text, closed_task, closed_text, task_of
 from tocsin.settings import Settings
 from tocsin.store import Store
 from tocsin.store.answers import KeptRequest, ResponseLease
@@ -145,6 +146,7 @@ class Responding:
         try:
             getattr(deeds, name)(present)
             self._ask_for_approval(deeds, present)
+            self._end_task(present)
         except UsageError as error:
             # Somebody refused or approved meanwhile: the next look sees it as it is.
             log.info("a request moved meanwhile", extra={"problem": str(error)})
@@ -167,10 +169,39 @@ class Responding:
         incident = self.store.incidents.get(kept.request.incident_uid, EVERYTHING)
         if incident is None or incident.status not in ("Resolved", "Closed"):
             return
+        self._give_task(incident, kept)
         title, body = closed_text(kept, self.settings)
         self._tell(kept, f"{kept.request.uid} closed", title, body)
         detail = f"the incident is {incident.status}: people were asked whether this should go on"
         self.store.request_work.asked(lease, kept.request, detail, self.clock())
+
+    def _give_task(self, incident: Incident, kept: KeptRequest) -> None:
+        """Put the question on the incident as a task; a crash before `asked` puts no second."""
+        if task_of(kept, incident) is not None:
+            return
+        try:
+            wish = Change(add_task=closed_task(kept))
+            self.store.incidents.change(incident.uid, wish, TOCSIN, self.clock(), EVERYTHING)
+        except UsageError as error:
+            # It has as many tasks as it may; the message and the list of requests ask all the same.
+            log.warning("no task could be added", extra={"problem": str(error)})
+
+    def _end_task(self, before: KeptRequest) -> None:
+        """Set the task done that asked about a request which is taken back now."""
+        if before.asked_time is None:
+            return
+        after = self.store.request_work.get(before.request.uid)
+        incident = self.store.incidents.get(before.request.incident_uid, EVERYTHING)
+        if (
+            incident is None
+            or after is None
+            or after.request.state not in ("reverted", "superseded")
+        ):
+            return
+        task = task_of(before, incident)
+        if task is not None and not task[1]:
+            wish = Change(task=task[0], is_done=True)
+            self.store.incidents.change(incident.uid, wish, TOCSIN, self.clock(), EVERYTHING)
 
     def _tell(self, kept: KeptRequest, key: str, title: str, body: str) -> None:
         names = self.settings.response.ask or tuple(one.name for one in self.settings.notifiers)

@@ -17,7 +17,7 @@ from tocsin.errors import (
     TargetGoneError,
     WorldError,
 )
-from tocsin.respond.actions import Call, Plan, Purpose
+from tocsin.respond.actions import Plan, Purpose
 from tocsin.respond.actions.words import State
 from tocsin.respond.requests import (
     APPROVAL_LASTS,
@@ -27,7 +27,9 @@ from tocsin.respond.requests import (
     may_follow,
     needed_approvals,
 )
+from tocsin.run.brokering import NotSentError
 from tocsin.run.responding_accounts import Callers, action_of
+from tocsin.run.responding_fence import DurableJournal, FencedCaller
 from tocsin.settings import Settings
 from tocsin.store import Store
 from tocsin.store.answers import KeptRequest, RequestMoment, ResponseLease
@@ -39,29 +41,6 @@ READ_TRIES = 5
 LONGEST_PAUSE = timedelta(seconds=30)
 
 log = logging.getLogger("tocsin.respond")
-
-
-@dataclass(frozen=True, slots=True)
-class DurableJournal:
-    """Writes each call to the store before it is sent; see `performing.Journal`."""
-
-    store: Store
-    lease: ResponseLease
-    uid: str
-    phase: Literal["apply", "undo"]
-    clock: Callable[[], datetime]
-    _begun: dict[int, int]
-
-    def begin(self, number: int, call: Call) -> None:
-        """Note that a call is sent next; refused for a runner that lost its lease."""
-        work = self.store.request_work
-        seq = work.begin_call(self.lease, self.uid, self.phase, (number, call), self.clock())
-        self._begun[number] = seq
-
-    def end(self, number: int, outcome: performing.Outcome, detail: str) -> None:
-        """Note what became of it."""
-        work = self.store.request_work
-        work.end_call(self.lease, self._begun[number], outcome, detail, self.clock())
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +138,8 @@ class Deeds:
             after = kept.after if kept.after is not None else deed.read()
             undo = performing.undo_plan(deed, before, after)
             work.begin_undo(self.lease, kept.request, undo, self.clock())
-        performing.undo(deed, before, undo)
+        is_unsure = work.has_open_call(kept.request.uid, "undo")
+        performing.undo(deed, before, undo, is_unsure=is_unsure)
 
     def _is_left_behind(self, kept: KeptRequest) -> bool:
         """Drop a step whose run has ended; say whether it was."""
@@ -210,7 +190,8 @@ class Deeds:
     def _apply(self, kept: KeptRequest, deed: Deed, approved: Plan) -> None:
         """Do what remains of what was approved, and say how it ended."""
         try:
-            after = performing.apply(deed, approved)
+            is_unsure = self.store.request_work.has_open_call(kept.request.uid, "apply")
+            after = performing.apply(deed, approved, is_unsure=is_unsure)
         except (ActionError, SettingsError) as error:
             self._not_applied(kept, deed, error)
             return
@@ -223,8 +204,8 @@ class Deeds:
 
     def _not_applied(self, kept: KeptRequest, deed: Deed, error: Exception) -> None:
         """Say what was not done and why; what was done can be taken back."""
-        if not self.may_go_on():
-            # Stopped between two calls: it goes on once it may.
+        if not self.may_go_on() or isinstance(error, NotSentError):
+            # Stopped between two calls, or too late for one: it goes on once it may.
             self.postpone(kept, error)
             return
         has_called = self.store.request_work.has_called(kept.request.uid, "apply")
@@ -259,12 +240,13 @@ class Deeds:
             else:
                 self.postpone(kept, error)
             return None
+        journal = DurableJournal(self.store, self.lease, request.uid, phase, self.clock)
         return Deed(
             action=action,
             target=request.target,
             purpose=Purpose(request.uid, request.incident_uid, request.requested_time),
-            caller=caller,
-            journal=DurableJournal(self.store, self.lease, request.uid, phase, self.clock, {}),
+            caller=FencedCaller(caller, journal),
+            journal=journal,
             wait=self.wait,
             may_go_on=self.may_go_on,
         )

@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 import msgspec
 
 from tocsin.errors import UsageError
+from tocsin.ocsf import EVERYTHING
 from tocsin.respond.actions import ActionFacts
 from tocsin.respond.requests import ALLOWED, Agreement, Approval, agreement, check_approval
 from tocsin.run.responding_accounts import facts_of
-from tocsin.run.responding_words import approval_text, title_of
+from tocsin.run.responding_words import approval_text, closed_need, title_of
 from tocsin.settings import Settings
 from tocsin.store import Store
 from tocsin.store.answers import KeptRequest
@@ -31,7 +32,8 @@ class RequestView:
 
     Attributes:
         title: what it wants, in words.
-        needs: who is still to agree, in one sentence; "" where nobody has to any more.
+        needs: who is still to agree, or what is to be decided now that the incident is over, in one
+            sentence; "" where nobody has to do anything.
         left: until it is taken back by itself; `None` where it is not.
         can_approve: whether its state waits for approvals.
         can_refuse: whether it is early enough to refuse it.
@@ -61,19 +63,26 @@ def view_with(
     request = kept.request
     approvals = store.requests.approvals(request.uid)
     found = agreement(request, kept.digest, approvals, now, lone_delay)
+    is_proposed = request.state == "proposed"
     left = None
     if kept.expires_time is not None and request.state in ("active", "failed"):
         left = max(timedelta(), kept.expires_time - now)
     return RequestView(
         kept=kept,
         title=title_of(request),
-        needs=approval_text(kept, found, now) if request.state == "proposed" else "",
+        needs=approval_text(kept, found, now) if is_proposed else _closed_need(kept, store),
         left=left,
-        can_approve=request.state == "proposed" and bool(kept.digest),
+        can_approve=is_proposed and bool(kept.digest),
         can_refuse="refused" in ALLOWED[request.state],
         can_undo=request.state in ("active", "failed") and kept.before is not None,
         agreement=found,
     )
+
+
+def _closed_need(kept: KeptRequest, store: Store) -> str:
+    if kept.asked_time is None:
+        return ""
+    return closed_need(kept, store.incidents.get(kept.request.incident_uid, EVERYTHING))
 
 
 def hindrance(

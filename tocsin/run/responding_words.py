@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from tocsin.incidents import Incident
 from tocsin.respond.notifying import inert
 from tocsin.respond.requests import ActionRequest, Agreement
 from tocsin.run.responding_accounts import facts_of
@@ -37,6 +38,30 @@ def closed_text(kept: KeptRequest, settings: Settings) -> tuple[str, str]:
         f"Take it back: {_way(kept, settings, 'undo')}",
     ]
     return inert(f"Still in force: {title_of(kept.request)}"), "\n".join(lines)
+
+
+def closed_task(kept: KeptRequest) -> str:
+    """Return the task of a finished incident that asks for a decision on one request."""
+    uid = kept.request.uid
+    way = f"take it back (tocsin respond undo {uid}), or set this done and it stays"
+    return f"{inert(title_of(kept.request))[:300]}: {way}"
+
+
+def task_of(kept: KeptRequest, incident: Incident) -> tuple[int, bool] | None:
+    """Return number and end of the task that asks about a request; `None` where there is none."""
+    text = closed_task(kept)
+    found = (task for task in incident.tasks if task.text == text)
+    return next(((task.number, task.is_done) for task in found), None)
+
+
+def closed_need(kept: KeptRequest, incident: Incident | None) -> str:
+    """Return the same question for a list of requests; "" where nobody is asked any more."""
+    if kept.asked_time is None or kept.request.state != "active":
+        return ""
+    task = None if incident is None else task_of(kept, incident)
+    if task is not None and task[1]:
+        return ""
+    return "its incident is over: take it back, or leave it so"
 
 
 def approval_text(kept: KeptRequest, agreement: Agreement, now: datetime) -> str:

@@ -40,6 +40,7 @@ ASKING_SEVERITY_ID = 4
 """Questions to people are told as what is high."""
 
 _NAME = "responding"
+_TAKEN = "another Tocsin carries out requests meanwhile: this one stores and sends nothing"
 _WAITING: tuple[RequestState, ...] = ("proposed", "approved", "applying", "reverting")
 Phase = Literal["apply", "undo"]
 
@@ -89,6 +90,19 @@ class RequestWork:
         """
         with self._database.write() as connection:
             _hold(connection, lease, now)
+
+    def check(self, lease: Lease, now: datetime) -> None:
+        """Ask, without writing, whether a lease still holds.
+
+        Raises:
+            StoreError: its time is up, or it is another's meanwhile.
+        """
+        columns = RESPONSE_LEASES.c
+        query = select(columns.fence).where(columns.name == _NAME, columns.fence == lease.fence)
+        query = query.where(columns.holder == lease.holder, columns.until > now)
+        with self._database.read() as connection:
+            if connection.execute(query).first() is None:
+                raise StoreError(_TAKEN)
 
     def release(self, lease: Lease, now: datetime) -> None:
         """Give the lease back, so that the next one need not wait."""
@@ -289,6 +303,14 @@ class RequestWork:
             statement = update(REQUEST_CALLS).where(REQUEST_CALLS.c.seq == seq)
             connection.execute(statement.values(values))
 
+    def has_open_call(self, uid: str, phase: Phase) -> bool:
+        """Say whether nobody knows what became of a call of a phase: its sender may have died."""
+        columns = REQUEST_CALLS.c
+        query = select(columns.seq).where(columns.request_uid == uid, columns.phase == phase)
+        query = query.where(columns.outcome.in_(("", "unknown")))
+        with self._database.read() as connection:
+            return connection.execute(query.limit(1)).first() is not None
+
     def has_called(self, uid: str, phase: Phase) -> bool:
         """Say whether any call of a phase may have changed something: was sent and did not fail."""
         columns = REQUEST_CALLS.c
@@ -308,4 +330,4 @@ def _hold(connection: Connection, lease: Lease, now: datetime) -> None:
         columns.until > now,
     )
     if not connection.execute(mine.values(until=now + LEASE)).rowcount:
-        raise StoreError("another Tocsin carries out requests meanwhile: this one stores nothing")
+        raise StoreError(_TAKEN)

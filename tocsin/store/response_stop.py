@@ -31,6 +31,11 @@ class ResponseStop:
         self._path = folder / NAME
 
     @property
+    def path(self) -> Path:
+        """Of the file: the broker, which knows no store, looks for it too."""
+        return self._path
+
+    @property
     def is_set(self) -> bool:
         """Whether nothing may be done; also where that cannot be found out."""
         try:
@@ -56,13 +61,23 @@ class ResponseStop:
     def set(self, who: str, reason: str, now: datetime) -> None:
         """Stop all responding, from the next call on.
 
+        On a full disk the file stays empty: that stops as well, only nobody knows who it was.
+
         Raises:
-            StoreError: the file cannot be written.
+            StoreError: there can be no file. Where the folder cannot be written at all, no call is
+                sent either, since none can be written down.
         """
         content = json.dumps({"who": who, "reason": reason, "time": now.isoformat()})
         try:
             with durable.new_file(self._path) as temporary:
                 temporary.write_text(content, "utf-8")
+        except OSError:
+            self._set_empty()
+
+    def _set_empty(self) -> None:
+        try:
+            self._path.touch()
+            durable.sync_folder(self._path.parent)
         except OSError as error:
             raise StoreError(f"{self._path} cannot be written: {error.strerror}") from error
 

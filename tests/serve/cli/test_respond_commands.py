@@ -1,14 +1,19 @@
 """`tocsin respond`: plan, approve, apply, undo, and the switch that stops everything."""
 
 import json
+import os
 import sqlite3
+import subprocess
+import sys
+import threading
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from tests.run.response_stage import ACCOUNT, Stage, aws, cloud, moto_url, settings_in, stage
-from tests.serve.cli.shell import tocsin
+from tests.serve.cli.shell import spawned, tocsin
 from tests.store.tables import batch, finding, group, normalized, turn
 from tocsin.ocsf import EVERYTHING
 from tocsin.store import IncidentFilter
@@ -106,25 +111,89 @@ def test_a_refused_request_is_over(stage, config, incident):
     assert "refused" in listed
 
 
-def test_stop_stops_with_a_database_that_cannot_be_written(stage, config, incident):
+READ_ONLY = """
+mount --bind "$1/state.sqlite" "$1/state.sqlite" &&
+mount -o remount,ro,bind "$1/state.sqlite" &&
+! sh -c 'echo x >> "$1/state.sqlite"' sh "$1" 2>/dev/null &&
+exec "$2" -m tocsin respond stop --reason "a mistake" --config "$3"
+"""
+
+
+def can_mount() -> bool:
+    made = subprocess.run(["unshare", "-m", "true"], capture_output=True, check=False)
+    return made.returncode == 0
+
+
+def test_stop_stops_with_a_database_that_is_read_only(stage, config, incident):
+    if not can_mount():
+        pytest.skip("no file system can be mounted here")
     uid = planned(stage, config, incident)["uid"]
     approve(stage, uid, stage.kept(uid).digest)
-    state = stage.store.folder / "state.sqlite"
-    holder = sqlite3.connect(state)
-    holder.execute("BEGIN IMMEDIATE")
-    holder.execute("PRAGMA busy_timeout = 0")
-    try:
-        from tocsin.store.response_stop import ResponseStop
+    given = (str(stage.store.folder), sys.executable, str(config))
+    stopped = subprocess.run(
+        ["unshare", "-m", "sh", "-c", READ_ONLY, "sh", *given],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
 
-        ResponseStop(stage.store.folder).set("local:test", "", stage.now)
+    assert stopped.returncode == 0, stopped.stderr
+    assert "Responding is stopped" in stopped.stderr
+    assert "could not be written to the audit log" in stopped.stderr
+    ended = tocsin("respond", "apply", uid, "--config", config)
+    assert (ended.code, stage.status()) == (2, "Active")
+    assert "responding is stopped" in ended.err
+
+
+def test_stop_stops_while_somebody_else_holds_the_database(stage, config, incident):
+    uid = planned(stage, config, incident)["uid"]
+    approve(stage, uid, stage.kept(uid).digest)
+    holder = sqlite3.connect(stage.store.folder / "state.sqlite", isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    stopping = threading.Thread(target=tocsin, args=("respond", "stop", "--config", config))
+    try:
+        stopping.start()
+        wait_until(lambda: stage.store.response_stop.is_set)
     finally:
-        holder.rollback()
+        holder.execute("ROLLBACK")
         holder.close()
+        stopping.join()
 
     ended = tocsin("respond", "apply", uid, "--config", config)
 
     assert (ended.code, stage.status()) == (2, "Active")
     assert "responding is stopped" in ended.err
+
+
+def wait_until(is_so) -> None:
+    deadline = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_commands_act_with_what_only_the_broker_sees(stage, config, incident, monkeypatch):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(f"TOCSIN_BROKER_{name}", os.environ[name])
+        monkeypatch.delenv(name)
+    environ = {name: os.environ[name] for name in os.environ if name.startswith("TOCSIN_BROKER_")}
+    given = (
+        *("respond", "plan", "aws_disable_access_key", stage.key),
+        *("--incident", incident, "--reason", "it leaked", "--config", config, "-o", "json"),
+    )
+    made = spawned(*given, environ=environ)
+    assert made.code == 0, made.err
+    uid = made.json["uid"]
+    assert made.json["problem"] == "" and made.json["digest"]
+    approve(stage, uid, made.json["digest"])
+    applied = spawned("respond", "apply", uid, "--config", config, environ=environ)
+    undone = spawned(
+        *("respond", "undo", uid, "--reason", "a test", "--config", config), environ=environ
+    )
+
+    assert "active by tocsin: done and read back" in applied.out
+    assert "reverted by tocsin" in undone.out
 
 
 def test_stop_and_resume_are_said_and_in_the_audit_log(stage, config):

@@ -1,6 +1,7 @@
 """`respond`: what is proposed and done, plans, approvals, taking back, and the stop switch."""
 
 import json
+import os
 import time
 from datetime import timedelta
 from enum import StrEnum
@@ -25,8 +26,9 @@ from tocsin.serve.cli.output import Output, print_rows, say, write_json, write_l
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
-    from tocsin.run import responding_view
+    from tocsin.run import brokering, responding_view
     from tocsin.settings import Settings
     from tocsin.store import Store
     from tocsin.store.answers import KeptRequest
@@ -122,6 +124,7 @@ def plan(
     """Ask for an action, and show what it would do; nothing is done before it is approved."""
     from tocsin.run import responding_work
 
+    broker = _broker(config)
     settings = settings_for(config, data)
     wish = responding_work.Wish(
         action=action,
@@ -135,11 +138,11 @@ def plan(
         arguments=arguments,
         lasts=_age(lasts),
     )
-    with existing_store(config, data) as store:
+    with broker, existing_store(config, data) as store:
         uid = responding_work.ask(
             wish, settings, store, (local_actor(), local_scope()), aware_now()
         )
-        _look(store, settings, uid, _is_unplanned)
+        _look(store, settings, broker, uid, _is_unplanned)
         _show(store, settings, uid, output)
 
 
@@ -199,12 +202,13 @@ def apply(
     """Carry out, now and here, what is approved; a running Tocsin does so by itself."""
     from tocsin.run import responding_work
 
+    broker = _broker(config)
     settings = settings_for(config, data)
-    with existing_store(config, data) as store:
+    with broker, existing_store(config, data) as store:
         kept = responding_work.known(store, uid)
         if kept.request.state not in ("approved", "applying"):
             raise UsageError(f"the request is {kept.request.state}, not approved")
-        _look(store, settings, kept.request.uid, _is_unapplied)
+        _look(store, settings, broker, kept.request.uid, _is_unapplied)
         _show(store, settings, kept.request.uid, output)
 
 
@@ -220,13 +224,14 @@ def undo(
     """Take back what was done, unless somebody changed it since."""
     from tocsin.run import responding_work
 
+    broker = _broker(config)
     settings = settings_for(config, data)
-    with existing_store(config, data) as store:
+    with broker, existing_store(config, data) as store:
         kept = responding_work.known(store, uid)
         found = store.requests.ask_undo(
             kept.request.uid, local_actor(), reason, aware_now(), local_scope()
         )
-        _look(store, settings, found.request.uid, _is_in_force)
+        _look(store, settings, broker, found.request.uid, _is_in_force)
         _show(store, settings, found.request.uid, output)
 
 
@@ -299,8 +304,22 @@ def rights(
     print_rows(rows, _RIGHT, output)
 
 
+def _broker(config: "Path | None") -> "brokering.Broker":
+    """Return what sends the calls, with the same credentials as those of a running Tocsin.
+
+    To be asked for before the settings are read, so that this process never sees its variables.
+    """
+    from tocsin.run import brokering
+
+    return brokering.opened(config, os.environ)
+
+
 def _look(
-    store: "Store", settings: "Settings", uid: str, waits: "Callable[[KeptRequest], bool]"
+    store: "Store",
+    settings: "Settings",
+    broker: "brokering.Broker",
+    uid: str,
+    waits: "Callable[[KeptRequest], bool]",
 ) -> None:
     """Let requests take their next steps until this one has; elsewhere where a Tocsin runs."""
     from tocsin.run import responding_work
@@ -308,7 +327,7 @@ def _look(
     deadline = time.monotonic() + _WAIT_SECONDS
     is_told = False
     while waits(responding_work.known(store, uid)) and time.monotonic() < deadline:
-        if not responding_work.look_once(settings, store, aware_now) and not is_told:
+        if not responding_work.look_once(settings, store, aware_now, broker) and not is_told:
             say("Another Tocsin carries requests out; waiting for it ...")
             is_told = True
         if waits(responding_work.known(store, uid)):
@@ -413,5 +432,6 @@ def _note_switch(word: str, reason: str, config: ConfigOption, data: DataOption)
     try:
         with existing_store(config, data) as store:
             store.audit.append(local_actor(), word, "", {"reason": reason}, aware_now())
-    except (StoreError, UsageError) as error:
+    except (StoreError, UsageError, OSError) as error:
+        # The file of the switch is there already: whatever else is broken, it stays so.
         say(f"It could not be written to the audit log: {error}")
