@@ -11,13 +11,13 @@ import pytest
 from tests.act.faults import FAULTS, Faults, faulty
 from tests.plugs.acted.aws_stage import ACCOUNT, REGION
 from tests.plugs.acted.stage import Stage
-from tests.plugs.test_actions import BUILDERS, deed, moto_url
+from tests.plugs.test_actions import BUILDERS, deed, moto_url, placed
 from tocsin.act import performing
 from tocsin.act.callers.aws import Aws, AwsAccount
 from tocsin.errors import ActionError
 from tocsin.respond.actions.words import State
 
-__all__ = ["moto_url"]
+__all__ = ["moto_url", "placed"]
 
 # One worker plays all: the last test counts what the others met.
 pytestmark = pytest.mark.xdist_group("aws_faults")
@@ -36,11 +36,14 @@ def without_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(params=[(name, seed) for name in OURS for seed in SEEDS], ids=str)
-def disturbed(request: pytest.FixtureRequest, moto_url: str) -> Iterator[tuple[Stage, Faults]]:
+def disturbed(
+    request: pytest.FixtureRequest, placed: Callable[[str], str]
+) -> Iterator[tuple[Stage, Faults]]:
     name, seed = request.param
-    stage = BUILDERS[name](moto_url)
+    where = placed(name)
+    stage = BUILDERS[name](where)
     faults = Faults(Random(f"{name} {seed}"), 0)
-    with faulty(moto_url, faults) as url:
+    with faulty(where, faults) as url:
         caller = Aws(AwsAccount(account=ACCOUNT, endpoint=url, region=REGION))
         yield replace(stage, caller=caller), faults
     _SEEN.update(faults.happened)

@@ -11,6 +11,10 @@ from tests.plugs.acted.aws_stage import ACCOUNT, REGION, client, stage, target, 
 from tests.plugs.acted.stage import PURPOSE, Stage
 from tocsin.act.actions.aws_disable_kms_key import AwsDisableKmsKey
 from tocsin.act.actions.aws_enable_detector import AwsEnableDetector
+from tocsin.act.actions.aws_restrict_cluster_endpoint import (
+    AwsRestrictClusterEndpoint,
+    EndpointArguments,
+)
 from tocsin.act.actions.aws_scale_service_to_zero import AwsScaleServiceToZero
 from tocsin.act.actions.aws_start_logging import AwsStartLogging
 from tocsin.act.actions.aws_tag_resource import AwsTagResource, TagArguments
@@ -143,6 +147,46 @@ def tag_resource(url: str) -> Stage:
     )
 
 
+def restrict_cluster_endpoint(url: str) -> Stage:
+    eks = client(url, "eks")
+    eks.create_cluster(
+        name="shop",
+        roleArn=f"arn:aws:iam::{ACCOUNT}:role/eks",
+        resourcesVpcConfig={
+            "subnetIds": ["subnet-0a1b2c3d", "subnet-0a1b2c3e"],
+            "endpointPublicAccess": True,
+            "endpointPrivateAccess": False,
+            "publicAccessCidrs": ["0.0.0.0/0"],
+        },
+    )
+
+    def endpoint() -> Any:
+        found = eks.describe_cluster(name="shop")["cluster"]["resourcesVpcConfig"]
+        keys = ("endpointPublicAccess", "endpointPrivateAccess", "publicAccessCidrs")
+        return [found[key] for key in keys]
+
+    def meddle() -> None:
+        eks.update_cluster_config(
+            name="shop",
+            resourcesVpcConfig={
+                "endpointPublicAccess": True,
+                "endpointPrivateAccess": True,
+                "publicAccessCidrs": ["8.8.8.0/24"],
+            },
+        )
+
+    uid = f"arn:aws:eks:{REGION}:{ACCOUNT}:cluster/shop"
+    return stage(
+        url,
+        AwsRestrictClusterEndpoint(EndpointArguments(("93.184.216.0/24",))),
+        target("cluster", uid, "shop"),
+        target("cluster", f"{uid}2", "shop2"),
+        snapshot=endpoint,
+        meddle=meddle,
+        expected=wanted(lambda: endpoint() == [True, True, ["93.184.216.0/24"]]),
+    )
+
+
 def _function(url: str, functions: Any) -> None:
     role = client(url, "iam").create_role(
         RoleName="runner", AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17"})
@@ -162,6 +206,7 @@ def _function(url: str, functions: Any) -> None:
 STAGES: dict[str, Callable[[str], Stage]] = {
     "aws_disable_kms_key": disable_kms_key,
     "aws_enable_detector": enable_detector,
+    "aws_restrict_cluster_endpoint": restrict_cluster_endpoint,
     "aws_scale_service_to_zero": scale_service_to_zero,
     "aws_start_logging": start_logging,
     "aws_tag_resource": tag_resource,

@@ -263,8 +263,11 @@ def quarantine_pod(url: str) -> Stage:
 
     action = KubernetesQuarantinePod(QuarantinePodArguments())
     made = stage(url, action, of("pod", "shop/web-1", POD_UID), "shop/other")
-    labels = cluster.objects[POD]["metadata"]["labels"]
-    return replace(made, meddle=lambda: labels.update(app="x"), expected=expected)
+
+    def meddle() -> None:
+        cluster.objects[POD]["metadata"]["labels"].update(app="x")
+
+    return replace(made, meddle=meddle, expected=expected)
 
 
 def isolate_namespace(url: str) -> Stage:
@@ -325,14 +328,16 @@ def suspend_cron_job(url: str) -> Stage:
 
 def scale_to_zero(url: str) -> Stage:
     cluster: Cluster = WORLDS[url].state
-    spec = cluster.objects["/apis/apps/v1/namespaces/shop/deployments/web/scale"]["spec"]
+
+    def spec() -> Any:
+        return cluster.objects["/apis/apps/v1/namespaces/shop/deployments/web/scale"]["spec"]
 
     def expected() -> None:
-        assert spec == {"replicas": 0}
+        assert spec() == {"replicas": 0}
 
     action = KubernetesScaleToZero(ScaleToZeroArguments())
     made = stage(url, action, of("deployment", "shop/web"), "shop/other")
-    return replace(made, meddle=lambda: spec.update(replicas=5), expected=expected)
+    return replace(made, meddle=lambda: spec().update(replicas=5), expected=expected)
 
 
 def delete_role_binding(url: str) -> Stage:
