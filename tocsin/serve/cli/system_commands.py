@@ -62,14 +62,17 @@ def up(
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    # Until there are rules to read again, the signal must not end the process.
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    # Until there are rules to read again, the signal must not end the process, nor be forgotten.
+    hung_up = threading.Event()
+    signal.signal(signal.SIGHUP, lambda *_: hung_up.set())
 
     def reread() -> "Settings":
         return settings_for(config, data)
 
     with broker, start(settings, demo=demo, reread=reread, broker=broker) as running:
         signal.signal(signal.SIGHUP, lambda *_: running.reloader.ask())
+        if hung_up.is_set():
+            running.reloader.ask()
         address = running.serve(create_app(console_for(running)))
         _greet(running, address)
         stop.wait()
